@@ -214,7 +214,7 @@ int am_fence(struct am *am)
 {
     int result;
 
-    if (!am->job.control || am->job.size == 1)
+    if (am->broken || !am->job.control || am->job.size == 1)
         return am->broken;
     am->fenced = false;
     result = control_fence_enter(am);

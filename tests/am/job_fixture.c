@@ -111,7 +111,8 @@ void fixture_close(struct fixture_job *job)
         /* Without the stream there is nobody to say goodbye to. */
         control_close(job->am[i]->job.control);
         job->am[i]->job.control = NULL;
-        ck_assert_int_eq(am_close(job->am[i]), 0);
-        control_close(job->agent[i]);
+        am_close(job->am[i]);
+        if (job->agent[i])
+            control_close(job->agent[i]);
     }
 }
