@@ -362,8 +362,6 @@ static bool finished(struct trial *trial)
             if (process->transfer[t].busy && !process->down[process->transfer[t].peer] &&
                 !trial->process[process->transfer[t].peer].down[i])
                 return false;
-        if (trial->fatal && i != trial->victim && !process->down[trial->victim])
-            return false;
     }
     return true;
 }

@@ -137,7 +137,8 @@ int net_round(struct net *net)
         }
         come |= net->am[i]->wire->ops->sleep(net->am[i]->wire, &fd, &until);
         net->am[i]->wire->ops->wake(net->am[i]->wire);
-        come |= net->am[i]->work != NULL;
+        if (net->am[i]->work && until > now + 200000)
+            until = now + 200000; /* it tries again and again, but not that often */
     }
     sim_step(net->sim, come || until < now + 1000 ? now + 1000 : until);
     return 0;
