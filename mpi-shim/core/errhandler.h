@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "mpi-shim/core/attribute.h"
+
 enum { ERRHANDLER_MAGIC = 0x45525248 };
 
 enum errhandler_kind {
@@ -25,6 +27,10 @@ struct errhandler {
     int references; /* under core_lock */
     void *function;
 };
+
+/* Fill in a predefined handler; make one of the program's, with one reference (0 or ERR_NO_MEM). */
+void errhandler_predefine(struct errhandler *handler, enum errhandler_kind kind);
+int errhandler_create(enum object_kind object, void *function, struct errhandler **made);
 
 void errhandler_retain(struct errhandler *handler);
 void errhandler_release(struct errhandler *handler);

@@ -78,4 +78,16 @@ int error_note(int error, const char *format, ...) __attribute__((format(printf,
 const char *error_noted(void);
 void error_forget(void);
 
+/* The text of a class or code, "MPI_ERR_RANK: ..." ; NULL for a number that is none. */
+const char *error_text(int code);
+/* The class of a code; -1 for a number that is none. */
+int error_class(int code);
+/* The largest class or code in use: the value of MPI_LASTUSEDCODE. */
+extern int error_last_used;
+
+/* New ones of the program's (MPI 3.1 section 8.5). The caller holds core_lock. 0, or an error class. */
+int error_add_class(int *class);
+int error_add_code(int class, int *code);
+int error_add_string(int code, const char *text);
+
 #endif
