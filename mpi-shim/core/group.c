@@ -167,7 +167,7 @@ static int ranges_expand(const struct group *group, int n, const int (*ranges)[3
 static int group_ranges(const struct group *group, int n, const int (*ranges)[3], bool include,
                         struct group **made)
 {
-    int *ranks, count;
+    int *ranks = NULL, count = 0;
     int error = ranges_expand(group, n, ranges, &ranks, &count);
 
     if (error)
