@@ -8,7 +8,7 @@
  * `key=value` words is -EPROTO, after which the stream is of no use.
  *
  * Values hold any byte but NUL: what PMI-1 cannot write in a value (white space, '=', '%' and control characters)
- * is written as %XX in Caravan's own lines; control_get gives it decoded.
+ * is written as %XX in Caravan's own lines (`caravan_*`, and `abort`); control_get gives it decoded.
  */
 #ifndef CARAVAN_CONTROL_H
 #define CARAVAN_CONTROL_H
@@ -68,8 +68,9 @@ struct control_stream *control_open(int fd);
 void control_close(struct control_stream *stream);
 int control_fd(const struct control_stream *stream);
 
-/* Send one line (printf's format, without the newline) and `count` descriptors, which stay the caller's (they are
- * duplicated while queued). 0, -EMSGSIZE, -ENOMEM or the socket's error. */
+/* Send one line (printf's format, without the newline and without `fds=`, which is added) and `count` descriptors, which
+ * stay the caller's (they are duplicated while queued). 0, -EMSGSIZE, -EPROTO for a newline in the line, -ENOMEM when
+ * too much waits already, or the socket's error. */
 int control_send(struct control_stream *stream, const int *fds, unsigned count, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
