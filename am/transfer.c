@@ -536,9 +536,9 @@ static int get_start(struct am *am, uint32_t peer, const struct am_memory *sourc
     return result;
 }
 
-int am_get(struct am *am, uint32_t peer, const struct am_memory *source, size_t offset,
-           void *target, size_t length, unsigned handler, const uint64_t *args, unsigned nargs,
-           am_done *done, void *context)
+static int get(struct am *am, uint32_t peer, const struct am_memory *source, size_t offset,
+               void *target, size_t length, unsigned handler, const uint64_t *args, unsigned nargs,
+               am_done *done, void *context)
 {
     struct finish finish;
     struct am_link *link;
@@ -584,9 +584,9 @@ int am_get(struct am *am, uint32_t peer, const struct am_memory *source, size_t 
 
 /* ---- puts ---------------------------------------------------------------------------------------------- */
 
-int am_put(struct am *am, uint32_t peer, const struct am_memory *target, size_t offset,
-           const void *source, size_t length, unsigned handler, const uint64_t *args,
-           unsigned nargs, am_done *done, void *context)
+static int put(struct am *am, uint32_t peer, const struct am_memory *target, size_t offset,
+               const void *source, size_t length, unsigned handler, const uint64_t *args,
+               unsigned nargs, am_done *done, void *context)
 {
     void *bytes = (void *)(uintptr_t)source; /* exposed for reading only */
     struct am_memory exposure;
