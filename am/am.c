@@ -90,7 +90,7 @@ static int endpoint_make(struct am **result, const struct am_job *job, const str
     am->job = *job;
     am->bell = *bell;
     am->work_end = &am->work;
-    am->polls_to_control = POLLS_PER_CONTROL;
+    am->polls_to_control = 1; /* lines that came with the last ones of the joining are in no descriptor */
     am->threads = flags & AM_THREADS;
     error = am_lock_create(am);
     if (error == 0 && !am->job.incarnation &&
@@ -368,11 +368,13 @@ void am_defer(struct am *am, struct am_work *work)
     am->work_end = &work->next;
 }
 
-/* Run what was deferred before now, once; what finds no room stays, before what was deferred meanwhile. */
-static __attribute__((noinline)) void work_run(struct am *am)
+/* Run what was deferred before now, once; what finds no room stays, before what was deferred meanwhile.
+ * Returns how many ended: a waiting caller may wait for just that. */
+static __attribute__((noinline)) int work_run(struct am *am)
 {
     struct am_work *work = am->work, *next;
     struct am_work *kept = NULL, **kept_end = &kept;
+    int ended = 0;
 
     am->work = NULL;
     am->work_end = &am->work;
@@ -382,6 +384,8 @@ static __attribute__((noinline)) void work_run(struct am *am)
             work->next = NULL;
             *kept_end = work;
             kept_end = &work->next;
+        } else {
+            ended++;
         }
     }
     if (kept) {
@@ -390,6 +394,7 @@ static __attribute__((noinline)) void work_run(struct am *am)
             am->work_end = kept_end;
         am->work = kept;
     }
+    return ended;
 }
 
 /* ---- progress ---------------------------------------------------------------------------------------------- */
@@ -421,7 +426,7 @@ static inline int poll_all(struct am *am)
     if (am->wire)
         handled += am->wire->ops->poll(am->wire);
     if (am->work)
-        work_run(am);
+        handled += work_run(am);
     if (unlikely(am->waiters) && handled > 0) {
         /* Their messages may be among these. */
         pthread_cond_broadcast(&am->progressed);
