@@ -97,10 +97,9 @@ struct comm {
     struct group *remote; /* of an inter-communicator, else NULL */
     struct errhandler *errhandler;
     struct attributes *attributes;
-    void *topology;    /* of topo/ */
-    void *schedule;    /* of coll/: what nonblocking collectives remember */
-    void *face;        /* the face's own (Fortran index, ...) */
-    uint32_t coll_tag; /* counts collective calls */
+    void *topology; /* of topo/ */
+    void *schedule; /* of coll/: what nonblocking collectives remember */
+    void *face;     /* the face's own (Fortran index, ...) */
     bool predefined;
     bool freed; /* MPI_Comm_free was called; pending requests keep it */
     char name[MAX_OBJECT_NAME];
@@ -125,35 +124,44 @@ struct outgoing {
     uint32_t length;
     uint8_t handler;
     uint8_t nargs;
-    uint8_t owner; /* enum outgoing_owner in peer.h: what becomes of it when it has left */
+    bool request; /* part of one, and not to be freed when it has left */
 };
 
+enum request_flags {
+    REQUEST_GAPS =
+        1 << 0, /* the type has gaps: bytes go through datatype_pack or datatype_unpack */
+    REQUEST_COUNTED = 1 << 1,  /* in core.completed when complete: the program will ask for it */
+    REQUEST_DETACHED = 1 << 2, /* MPI_Request_free was called: freed when complete */
+    REQUEST_PERSISTENT = 1 << 3,
+    REQUEST_SHARED = 1 << 4, /* stands for every send that was complete at once; never freed */
+    REQUEST_COLLECTIVE_CONTEXT = 1 << 5,
+};
+
+/* What an arriving message touches comes first. */
 struct request {
     uint32_t magic;
-    uint8_t kind;  /* of enum request_kind */
-    bool complete; /* what Test looks at */
-    bool active;   /* false: a persistent request that is not started, or the null request */
-    bool persistent;
-    struct status status;
-    char *buffer;  /* where bytes go or come from: the user's, or `packed` */
-    size_t length; /* bytes that fit there, or that are sent */
-    struct comm *comm;
+    uint8_t kind;         /* of enum request_kind */
+    bool complete;        /* what Wait and Test look at; true also while inactive */
+    bool active;          /* false: a persistent request that is not started, or the null request */
+    uint8_t flags;        /* of enum request_flags */
+    struct status status; /* error: of the operation */
+    char *buffer;         /* where the bytes go or come from */
+    size_t length;        /* that fit there, or that are sent */
     struct match_posted posted;
-    /* -- second part: not touched by a plain receive or an eager send */
-    struct datatype *type;
-    size_t count;
-    void *user;   /* the user's buffer */
-    void *packed; /* a contiguous copy of a type with gaps, or NULL */
-    int peer;     /* rank named by the user */
-    int tag;
+    struct comm *comm;
+
     uint8_t mode;  /* of enum send_mode */
-    bool counted;  /* in core.completed when complete: not a stack request of a blocking call */
-    bool detached; /* MPI_Request_free was called: freed when complete */
+    uint8_t phase; /* of enum phase in p2p.h */
     bool cancelling;
-    uint8_t phase;   /* of a send: enum send_phase in p2p.h */
-    bool collective; /* on the collective context */
-    uint32_t id;     /* in the table of requests that peers name, or 0 */
-    uint32_t process;
+    int peer; /* rank that the program named */
+    int tag;
+    uint32_t process;      /* of that rank; of the sender once a receive is matched */
+    uint64_t name;         /* by which the peer calls it, or 0 */
+    struct datatype *type; /* retained, where it is needed later; or NULL */
+    size_t count;
+    void *user;     /* the program's buffer */
+    void *packed;   /* contiguous copy for a type with gaps, or NULL; to be freed */
+    size_t arrived; /* length of a message that was truncated */
     struct am_memory memory;
     union {
         struct outgoing outgoing;
@@ -163,9 +171,7 @@ struct request {
             int (*cancel)(void *state, int complete);
             void *state;
         } generalized;
-        struct { /* REQUEST_COLLECTIVE */
-            void *schedule;
-        } collective_call;
+        void *schedule; /* REQUEST_COLLECTIVE */
         struct request *next_free;
     };
 };
@@ -286,6 +292,21 @@ int mrecv_start(void *buffer, size_t count, struct datatype *type, struct messag
 /* The buffer of MPI_Buffer_attach; detach waits until it is empty. */
 int buffer_attach(void *buffer, size_t size);
 int buffer_detach(void **buffer, size_t *size);
+
+/* The same on the collective context, for coll/ and for making communicators; blocking, and exact: ranks of the
+ * communicator, no PROC_NULL. */
+int coll_send(const void *buffer, size_t count, struct datatype *type, int dest, int tag,
+              struct comm *comm);
+int coll_recv(void *buffer, size_t count, struct datatype *type, int source, int tag,
+              struct comm *comm);
+int coll_sendrecv(const void *send_buffer, size_t send_count, struct datatype *send_type, int dest,
+                  void *recv_buffer, size_t recv_count, struct datatype *recv_type, int source,
+                  int tag, struct comm *comm);
+/* Nonblocking; ended by request_waitall. */
+int coll_send_start(const void *buffer, size_t count, struct datatype *type, int dest, int tag,
+                    struct comm *comm, struct request **request);
+int coll_recv_start(void *buffer, size_t count, struct datatype *type, int source, int tag,
+                    struct comm *comm, struct request **request);
 
 /* ---- completion [lock] -------------------------------------------------------------------------- */
 
