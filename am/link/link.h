@@ -16,9 +16,10 @@
 #include "am/am.h"
 
 enum {
-    AM_MAX_MEDIUM = 8192,   /* payload bytes of a message */
-    AM_REPLIES = 16,        /* replies owed to one process by another, at most; each at most AM_MAX_REPLY */
-    AM_HANDLER_BITS = 8,    /* an index on a link: the user's below AM_HANDLERS, the core's above */
+    AM_MAX_MEDIUM = 8192, /* payload bytes of a message */
+    AM_REPLIES =
+        16, /* replies owed to one process by another, at most; each at most AM_MAX_REPLY */
+    AM_HANDLER_BITS = 8, /* an index on a link: the user's below AM_HANDLERS, the core's above */
 };
 
 /* What a message says beside its payload; the same four bytes on every link. */
@@ -64,10 +65,11 @@ struct am_link_ops {
     /* Stream `length` bytes into the peer's transfer `transfer` from byte `offset` on (am_transfer_place there), in any
      * order, and call am_bulk_done(context) when all of it was acknowledged and `source` may be reused. 0 or -EAGAIN.
      * NULL: the core streams it in mediums. */
-    int (*bulk)(struct am_link *link, uint32_t transfer, uint64_t offset, const void *source, size_t length,
-                am_done *done, void *context);
+    int (*bulk)(struct am_link *link, uint32_t transfer, uint64_t offset, const void *source,
+                size_t length, am_done *done, void *context);
 
-    /* Everything sent on this link has arrived at the peer's endpoint. */
+    /* Everything sent on this link has arrived at the peer's endpoint, or lies where it will find it without us. NULL:
+     * always so. */
     bool (*drained)(struct am_link *link);
 
     int (*describe)(struct am_link *link, char *text, size_t size);
@@ -117,7 +119,8 @@ void am_report_down(struct am *am, uint32_t process, const char *reason);
 
 /* Where byte `offset` of transfer `transfer` from `peer` goes, for `length` bytes; NULL: no such transfer, or out of
  * bounds. am_transfer_arrived says that so many bytes of it are in place (once for each byte). */
-void *am_transfer_place(struct am *am, uint32_t peer, uint32_t transfer, uint64_t offset, size_t length);
+void *am_transfer_place(struct am *am, uint32_t peer, uint32_t transfer, uint64_t offset,
+                        size_t length);
 void am_transfer_arrived(struct am *am, uint32_t peer, uint32_t transfer, size_t length);
 
 /* Nanoseconds of CLOCK_MONOTONIC, or of the endpoint's virtual clock in tests. */

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * am/core.h: the inside of an endpoint, for am/ alone.
+ */
+#ifndef CARAVAN_CORE_H
+#define CARAVAN_CORE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "am/am.h"
+#include "am/job.h"
+#include "am/link/link.h"
+#include "am/link/wire.h"
+#include "am/region/region.h"
+
+#define likely(x)   __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+/* The core's own handlers, above the user's. */
+enum core_handler {
+    CORE_GET = AM_HANDLERS, /* stream me this memory */
+    CORE_CHUNK,             /* a piece of it */
+    CORE_REFUSED,           /* there is no such memory */
+    CORE_GOT,               /* all of it is in place: run this handler */
+    CORE_PUT,               /* get this from me, then run this handler */
+    CORE_PUT_DONE,
+    CORE_HANDLERS,
+};
+
+struct handler_entry {
+    am_handler *function;
+    void *context;
+};
+
+struct peer {
+    struct am_link *link;     /* NULL until the first message */
+    uint32_t replies_awaited; /* of requests that went to it */
+    uint32_t replies_owed;    /* of requests that came from it */
+    bool down;
+    bool no_read; /* its link copies nothing by itself: tried */
+    bool no_write;
+};
+
+struct am_table; /* am/transfer.c */
+
+/* The fastest clock there is costs more than an empty poll: look at it, and at the control stream, only every so many
+ * polls. */
+enum { POLLS_PER_CONTROL = 1024 };
+
+struct am {
+    /* Hot: read at every message. */
+    struct peer *peers; /* job.size of them */
+    struct am_transport *ring;
+    struct am_transport *wire; /* NULL: the job uses no frames */
+    struct am_work *work, **work_end;
+    uint32_t polls_to_control;
+    uint32_t waiters; /* threads asleep in am_wait */
+    struct handler_entry handlers[CORE_HANDLERS];
+
+    struct am_job job;
+    struct bell bell;
+    struct am_table *transfers;
+
+    int broken; /* the error that every later call returns; 0 */
+    bool threads;
+    bool fenced;            /* barrier_out has come */
+    uint64_t wait_estimate; /* ns: how long recent waits took */
+    uint64_t polls;
+    uint64_t sleeps;
+
+    am_peer_down *down_function;
+    void *down_context;
+
+    pthread_mutex_t lock;
+    pthread_cond_t progressed;
+    bool sleeper; /* a thread sleeps on the descriptors; further ones wait for `progressed` */
+};
+
+/* ---- am/control.c: the rank's end of the control stream ----------------------------------------- */
+
+/* Join the job that the environment names: introduce ourselves with our bell, and learn `job`. 0, or an error that was
+ * printed. */
+int control_join(struct am_job *job, const struct bell *bell);
+/* Take what the agent has sent; -ECONNRESET: it is gone. Costs a system call. */
+int control_poll(struct am *am);
+int control_offer_ring(struct am *am, uint32_t peer, int fd, size_t bytes);
+int control_fence_enter(struct am *am);
+void control_abort(struct am *am, int status, const char *text);
+/* Say goodbye; waits for the answer. */
+void control_leave(struct am *am);
+
+/* ---- am/link/ring.c ------------------------------------------------------------------------------- */
+
+struct am_transport *ring_open(struct am *am);
+/* From the control stream: a peer's ring towards us (`fd` is taken over), a peer's bell. */
+int ring_attach(struct am_transport *transport, uint32_t peer, int fd, size_t bytes);
+int ring_bell(struct am_transport *transport, uint32_t peer, int memory, int event);
+
+/* ---- am/transfer.c ------------------------------------------------------------------------------------ */
+
+int transfer_open(struct am *am);
+void transfer_close(struct am *am);
+void transfer_peer_down(struct am *am, uint32_t peer);
+/* A message for one of the core's handlers; -EPROTO: it cannot be. */
+int transfer_deliver(struct am *am, uint32_t peer, struct am_header header, const uint64_t *args,
+                     const void *payload);
+
+/* ---- using the endpoint ---------------------------------------------------------------------------- */
+
+/* Every public call that may reach the wire is bracketed, so that its helper thread stays out. They nest. */
+static inline void am_enter(struct am *am)
+{
+    if (unlikely(am->wire != NULL))
+        wire_enter(am->wire);
+}
+
+static inline void am_leave(struct am *am)
+{
+    if (unlikely(am->wire != NULL))
+        wire_leave(am->wire);
+}
+
+/* ---- am/am.c -------------------------------------------------------------------------------------- */
+
+/* The link to `peer`, made now if need be: 0, -EINVAL, -EHOSTDOWN, -ENOMEM. */
+int am_link_to(struct am *am, uint32_t peer, struct am_link **link);
+
+/* One line on standard error, prefixed with who we are. */
+void am_complain(const struct am *am, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,532 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The ring link: messages through memory that two processes of one node share (ring_format.h).
+ *
+ * Each ordered pair has a ring of its own, made by its producer at the first message and offered to the consumer through
+ * the agent. A process's messages to itself use a ring too, in private memory.
+ *
+ * Hot: ring_send, ring_poll, ring_take. They make no system call; the bell is rung only for a peer that sleeps.
+ *
+ * The peer is not trusted: what it writes (the words, `tail`) is read once, bounded, then used.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "am/core.h"
+#include "am/link/ring_format.h"
+
+enum {
+    RING_MASK = RING_LINES - 1,
+    RING_POLL_MAX = 64, /* messages that one poll takes from one ring */
+
+    RING_REPLY_LINES = (8 + AM_MAX_ARGS * 8 + AM_MAX_REPLY + RING_LINE - 1) / RING_LINE,
+    RING_MESSAGE_LINES = (8 + AM_MAX_ARGS * 8 + AM_MAX_MEDIUM + RING_LINE - 1) / RING_LINE,
+    /* Room that only replies may use: all that may be owed, the lines that one of them may skip at the end of the ring, and
+     * the next word. */
+    RING_RESERVE = AM_REPLIES * RING_REPLY_LINES + RING_REPLY_LINES + 1,
+};
+
+_Static_assert(RING_LINES - RING_RESERVE > 4 * RING_MESSAGE_LINES, "the ring is too small");
+
+/* The two rings of a peer. */
+struct ring_link {
+    struct am_link link;
+
+    /* Towards the peer. `head` and `tail` count lines from the beginning, modulo 2^32. */
+    struct ring_memory *out;
+    uint32_t head;
+    uint32_t tail;    /* as last read from the consumer */
+    struct bell bell; /* the peer's; bell.page NULL until the agent has sent it */
+
+    /* From the peer. */
+    struct ring_memory *in;
+    uint32_t taken;
+    uint32_t published;
+
+    struct region out_region;
+    struct region in_region;
+    uint32_t pid; /* that the probe found good; 0: not probed, UINT32_MAX: cannot read it */
+    bool belled;  /* the peer holds our bell, or needs none */
+};
+
+struct ring_transport {
+    struct am_transport transport;
+    struct ring_link **active; /* links with an incoming ring */
+    uint32_t actives;
+    uint32_t capacity;
+    struct ring_link **by_peer;
+    uint64_t nonce; /* that peers find in our memory when they can read it */
+    uint64_t received, full, copied;
+};
+
+static struct ring_transport *ring_transport(const struct am_transport *transport)
+{
+    return (struct ring_transport *)transport;
+}
+
+static int ring_fail(struct ring_link *ring, const char *what)
+{
+    char reason[200];
+    struct am *am = ring->link.am;
+
+    snprintf(reason, sizeof(reason),
+             "process %u on %s: %s in the shared ring; its memory is damaged", ring->link.peer,
+             am_host(am, ring->link.peer), what);
+    am_report_down(am, ring->link.peer, reason);
+    return -EHOSTDOWN;
+}
+
+/* ---- sending --------------------------------------------------------------------------------------- */
+
+/* Look at the consumer's tail again. */
+static int ring_refresh(struct ring_link *ring)
+{
+    uint32_t tail = __atomic_load_n(&ring->out->tail, __ATOMIC_ACQUIRE);
+
+    if (unlikely(ring->head - tail > ring->head - ring->tail))
+        return ring_fail(ring, "an impossible tail index");
+    ring->tail = tail;
+    return 0;
+}
+
+/* Room for `lines` side by side, or -EAGAIN. */
+static __attribute__((noinline)) int ring_make_room(struct ring_link *ring, uint32_t lines,
+                                                    uint32_t reserve)
+{
+    uint32_t index = ring->head & RING_MASK;
+    uint32_t skip = index + lines > RING_LINES ? RING_LINES - index : 0;
+    uint32_t needed = lines + skip + 1 + reserve;
+
+    if (ring->head - ring->tail + needed > RING_LINES) {
+        int result = ring_refresh(ring);
+
+        if (result < 0)
+            return result;
+        if (ring->head - ring->tail + needed > RING_LINES) {
+            ring_transport(ring->link.am->ring)->full++;
+            return -EAGAIN;
+        }
+    }
+    if (skip) {
+        struct am_header header = {.flags = RING_SKIP};
+
+        *(uint64_t *)ring->out->line[0] = 0;
+        __atomic_store_n((uint64_t *)ring->out->line[index], ring_word(ring->head, header),
+                         __ATOMIC_RELEASE);
+        ring->head += skip;
+    }
+    return 0;
+}
+
+static int ring_send(struct am_link *link, const struct am_outgoing *message)
+{
+    struct ring_link *ring = (struct ring_link *)link;
+    unsigned nargs = message->header.flags & AM_NARGS;
+    uint32_t lines = ring_lines(nargs * 8 + message->header.length);
+    uint32_t reserve = message->header.flags & AM_IS_REPLY ? 0 : RING_RESERVE;
+    uint32_t index = ring->head & RING_MASK;
+    uint8_t *line;
+
+    if (unlikely(index + lines > RING_LINES ||
+                 ring->head - ring->tail + lines + 1 + reserve > RING_LINES)) {
+        int result = ring_make_room(ring, lines, reserve);
+
+        if (result < 0)
+            return result;
+        index = ring->head & RING_MASK;
+    }
+    line = ring->out->line[index];
+    for (unsigned i = 0; i < nargs; i++)
+        ((uint64_t *)line)[1 + i] = message->args[i];
+    line += 8 + nargs * 8;
+    if (message->head_length)
+        memcpy(line, message->head, message->head_length);
+    if (message->body_length)
+        memcpy(line + message->head_length, message->body, message->body_length);
+
+    *(uint64_t *)ring->out->line[(index + lines) & RING_MASK] = 0;
+    __atomic_store_n((uint64_t *)ring->out->line[index], ring_word(ring->head, message->header),
+                     __ATOMIC_RELEASE);
+    ring->head += lines;
+    if (likely(ring->bell.page != NULL))
+        bell_ring(&ring->bell);
+    return 0;
+}
+
+/* ---- receiving ------------------------------------------------------------------------------------- */
+
+/* Hand up the message that begins at `taken`: 1, 0 (none there, or its handler is not set yet), or an error. */
+static int ring_take(struct ring_link *ring, struct am *am)
+{
+    uint32_t index = ring->taken & RING_MASK;
+    const uint8_t *line = ring->in->line[index];
+    uint64_t word = __atomic_load_n((const uint64_t *)line, __ATOMIC_ACQUIRE);
+    struct am_header header = ring_word_header(word);
+    unsigned nargs = header.flags & AM_NARGS;
+    uint32_t lines = ring_lines(nargs * 8 + header.length);
+    uint64_t args[AM_NARGS];
+    int result;
+
+    if (word == 0)
+        return 0;
+    if (unlikely((uint32_t)word != ring_turn(ring->taken)))
+        return ring_fail(ring, "a message out of turn");
+    if (unlikely(header.flags & RING_SKIP)) {
+        ring->taken += RING_LINES - index;
+        return 1;
+    }
+    if (unlikely(index + lines > RING_LINES || nargs > AM_MAX_ARGS ||
+                 header.length > AM_MAX_MEDIUM))
+        return ring_fail(ring, "a message that is too long");
+    for (unsigned i = 0; i < nargs; i++)
+        args[i] = ((const uint64_t *)line)[1 + i];
+
+    result = am_deliver(am, ring->link.peer, header, args, line + 8 + nargs * 8);
+    if (unlikely(result < 0))
+        return result == -EAGAIN ? 0 : ring_fail(ring, "a message that cannot be");
+    ring->taken += lines;
+    return 1;
+}
+
+static int ring_poll_link(struct ring_link *ring, struct am *am)
+{
+    int taken = 0;
+
+    while (taken < RING_POLL_MAX && ring_take(ring, am) > 0)
+        taken++;
+    if (taken) {
+        ring->published = ring->taken;
+        __atomic_store_n(&ring->in->tail, ring->taken, __ATOMIC_RELEASE);
+    }
+    return taken;
+}
+
+static int ring_poll(struct am_transport *transport)
+{
+    struct ring_transport *rings = ring_transport(transport);
+    int taken = 0;
+
+    for (uint32_t i = 0; i < rings->actives; i++)
+        taken += ring_poll_link(rings->active[i], transport->am);
+    rings->received += (unsigned)taken;
+    return taken;
+}
+
+/* ---- one copy, where the system allows it ------------------------------------------------------------- */
+
+/* Copy `length` bytes between our memory and the peer's. */
+static int ring_copy(pid_t pid, void *local, uint64_t remote, size_t length, bool write)
+{
+    while (length > 0) {
+        struct iovec here = {.iov_base = local, .iov_len = length};
+        struct iovec there = {.iov_base = (void *)(uintptr_t)remote, .iov_len = length};
+        ssize_t copied = write ? process_vm_writev(pid, &here, 1, &there, 1, 0)
+                               : process_vm_readv(pid, &here, 1, &there, 1, 0);
+
+        if (copied <= 0)
+            return copied < 0 && errno == EFAULT ? -EFAULT : -EOPNOTSUPP;
+        local = (uint8_t *)local + copied;
+        remote += (uint64_t)copied;
+        length -= (size_t)copied;
+    }
+    return 0;
+}
+
+/* May we read the peer's memory, and is it the peer's? Containers and Yama forbid it, and another pid namespace would
+ * give us somebody else's. */
+static void ring_probe(struct ring_link *ring)
+{
+    const volatile struct ring_memory *memory = ring->in;
+    const char *choice = getenv("CARAVAN_SINGLE_COPY");
+    pid_t pid = memory->pid;
+    uint64_t nonce = 0;
+
+    ring->pid = UINT32_MAX;
+    if (choice && strcmp(choice, "no") == 0)
+        return;
+    if (pid > 0 && ring_copy(pid, &nonce, memory->nonce_address, sizeof(nonce), false) == 0 &&
+        nonce == memory->nonce)
+        ring->pid = (uint32_t)pid;
+}
+
+static int ring_access(struct am_link *link, uint64_t base, void *local, size_t length, bool write)
+{
+    struct ring_link *ring = (struct ring_link *)link;
+
+    if (link->peer == am_self(link->am)) {
+        memmove(write ? (void *)(uintptr_t)base : local, write ? local : (void *)(uintptr_t)base,
+                length);
+        return 0;
+    }
+    if (!ring->in)
+        return -EOPNOTSUPP;
+    if (ring->pid == 0)
+        ring_probe(ring);
+    if (ring->pid == UINT32_MAX)
+        return -EOPNOTSUPP;
+    ring_transport(link->am->ring)->copied++;
+    return ring_copy((pid_t)ring->pid, local, base, length, write);
+}
+
+static int ring_read(struct am_link *link, uint64_t base, void *target, size_t length)
+{
+    return ring_access(link, base, target, length, false);
+}
+
+static int ring_write(struct am_link *link, uint64_t base, const void *source, size_t length)
+{
+    return ring_access(link, base, (void *)(uintptr_t)source, length, true);
+}
+
+/* ---- making and ending links --------------------------------------------------------------------------- */
+
+static int ring_describe(struct am_link *link, char *text, size_t size)
+{
+    struct ring_link *ring = (struct ring_link *)link;
+
+    return snprintf(text, size, "shared memory, sent up to line %u, taken up to line %u, %s",
+                    ring->head, ring->taken,
+                    ring->pid == 0            ? "one-copy not tried"
+                    : ring->pid == UINT32_MAX ? "one-copy not allowed"
+                                              : "one-copy");
+}
+
+static const struct am_link_ops ring_link_ops = {
+    .name = "ring",
+    .send = ring_send,
+    .read = ring_read,
+    .write = ring_write,
+    .describe = ring_describe,
+};
+
+static struct ring_link *ring_link(struct ring_transport *rings, uint32_t peer)
+{
+    struct ring_link *ring = rings->by_peer[peer];
+
+    if (ring)
+        return ring;
+    ring = calloc(1, sizeof(*ring));
+    if (!ring)
+        return NULL;
+    ring->link = (struct am_link){.ops = &ring_link_ops, .am = rings->transport.am, .peer = peer};
+    ring->out_region.fd = ring->in_region.fd = -1;
+    rings->by_peer[peer] = ring;
+    return ring;
+}
+
+/* The link has an incoming ring from now on. */
+static int ring_activate(struct ring_transport *rings, struct ring_link *ring)
+{
+    if (rings->actives == rings->capacity) {
+        uint32_t capacity = rings->capacity ? 2 * rings->capacity : 8;
+        struct ring_link **active = realloc(rings->active, capacity * sizeof(struct ring_link *));
+
+        if (!active)
+            return -ENOMEM;
+        rings->active = active;
+        rings->capacity = capacity;
+    }
+    rings->active[rings->actives++] = ring;
+    return 0;
+}
+
+static struct am_link *ring_connect(struct am_transport *transport, uint32_t peer)
+{
+    struct ring_transport *rings = ring_transport(transport);
+    struct am *am = transport->am;
+    struct ring_link *ring = ring_link(rings, peer);
+    struct ring_memory *memory;
+
+    if (!ring)
+        return NULL;
+    if (ring->out)
+        return &ring->link;
+    if (region_create(&ring->out_region, sizeof(struct ring_memory)) < 0) {
+        am_complain(am, "no memory for a ring of %zu bytes to process %u",
+                    sizeof(struct ring_memory), peer);
+        return NULL;
+    }
+    memory = ring->out_region.base;
+    *memory = (struct ring_memory){.magic = RING_MAGIC,
+                                   .lines = RING_LINES,
+                                   .pid = getpid(),
+                                   .nonce_address = (uintptr_t)&rings->nonce,
+                                   .nonce = rings->nonce};
+    if (peer == am_self(am)) {
+        ring->in = memory;
+        memory->belled = 1;
+        if (ring_activate(rings, ring) < 0)
+            goto fail;
+    } else if (control_offer_ring(am, peer, ring->out_region.fd, sizeof(struct ring_memory)) < 0) {
+        goto fail;
+    }
+    close(ring->out_region.fd);
+    ring->out_region.fd = -1;
+    ring->out = memory;
+    return &ring->link;
+fail:
+    region_close(&ring->out_region);
+    ring->in = NULL;
+    return NULL;
+}
+
+int ring_attach(struct am_transport *transport, uint32_t peer, int fd, size_t bytes)
+{
+    struct ring_transport *rings = ring_transport(transport);
+    struct ring_link *ring = peer == am_self(transport->am) ? NULL : ring_link(rings, peer);
+    struct ring_memory *memory;
+    int result = -EPROTO;
+
+    if (!ring || ring->in || bytes != sizeof(struct ring_memory)) {
+        close(fd);
+        return -EPROTO;
+    }
+    result = region_attach(&ring->in_region, fd, bytes);
+    if (result < 0)
+        return result;
+    memory = ring->in_region.base;
+    if (memory->magic != RING_MAGIC || memory->lines != RING_LINES)
+        result = -EPROTO;
+    else
+        result = ring_activate(rings, ring);
+    if (result < 0) {
+        region_close(&ring->in_region);
+        return result;
+    }
+    ring->in = memory;
+    return 0;
+}
+
+int ring_bell(struct am_transport *transport, uint32_t peer, int memory, int event)
+{
+    struct ring_link *ring = ring_transport(transport)->by_peer[peer];
+    int result;
+
+    if (!ring || !ring->out || ring->bell.page) {
+        close(memory);
+        close(event);
+        return -EPROTO;
+    }
+    result = bell_attach(&ring->bell, memory, event);
+    if (result < 0)
+        return result;
+    __atomic_store_n(&ring->out->belled, 1, __ATOMIC_SEQ_CST);
+    /* What was sent before we had the bell may have been missed. */
+    bell_ring(&ring->bell);
+    return 0;
+}
+
+static bool ring_sleep(struct am_transport *transport, int *fd, uint64_t *deadline)
+{
+    struct ring_transport *rings = ring_transport(transport);
+    struct am *am = transport->am;
+
+    *fd = am->bell.event;
+    bell_sleep(&am->bell);
+    for (uint32_t i = 0; i < rings->actives; i++) {
+        struct ring_link *ring = rings->active[i];
+        const uint8_t *line = ring->in->line[ring->taken & RING_MASK];
+
+        if (__atomic_load_n((const uint64_t *)line, __ATOMIC_ACQUIRE) != 0)
+            return true;
+        if (unlikely(!ring->belled)) {
+            /* Its producer cannot wake us yet. */
+            ring->belled = __atomic_load_n(&ring->in->belled, __ATOMIC_ACQUIRE) != 0;
+            if (!ring->belled) {
+                uint64_t soon = am_now(am) + 1000000;
+
+                if (*deadline > soon)
+                    *deadline = soon;
+            }
+        }
+    }
+    return false;
+}
+
+static void ring_wake(struct am_transport *transport)
+{
+    bell_wake(&transport->am->bell);
+}
+
+static void ring_close_link(struct ring_link *ring)
+{
+    if (ring->bell.page)
+        bell_close(&ring->bell);
+    if (ring->out)
+        region_close(&ring->out_region);
+    if (ring->in && ring->in != ring->out)
+        region_close(&ring->in_region);
+    free(ring);
+}
+
+static void ring_peer_down(struct am_transport *transport, uint32_t process)
+{
+    struct ring_transport *rings = ring_transport(transport);
+
+    /* Its memory stays until we close: the caller may be in the middle of it. */
+    for (uint32_t i = 0; i < rings->actives; i++) {
+        if (rings->active[i]->link.peer == process) {
+            rings->active[i] = rings->active[--rings->actives];
+            return;
+        }
+    }
+}
+
+static void ring_close(struct am_transport *transport)
+{
+    struct ring_transport *rings = ring_transport(transport);
+
+    for (uint32_t peer = 0; peer < am_size(transport->am); peer++)
+        if (rings->by_peer[peer])
+            ring_close_link(rings->by_peer[peer]);
+    free(rings->by_peer);
+    free(rings->active);
+    free(rings);
+}
+
+static uint64_t ring_counter(const struct am_transport *transport, unsigned index,
+                             const char **name)
+{
+    const struct ring_transport *rings = ring_transport(transport);
+    const struct {
+        const char *name;
+        uint64_t value;
+    } counters[] = {
+        {"ring_messages_received", rings->received},
+        {"ring_full", rings->full},
+        {"ring_one_copy", rings->copied},
+    };
+
+    *name = index < sizeof(counters) / sizeof(counters[0]) ? counters[index].name : NULL;
+    return *name ? counters[index].value : 0;
+}
+
+static const struct am_transport_ops ring_transport_ops = {
+    .connect = ring_connect,
+    .poll = ring_poll,
+    .sleep = ring_sleep,
+    .wake = ring_wake,
+    .peer_down = ring_peer_down,
+    .close = ring_close,
+    .counter = ring_counter,
+};
+
+struct am_transport *ring_open(struct am *am)
+{
+    struct ring_transport *rings = calloc(1, sizeof(*rings));
+
+    if (!rings)
+        return NULL;
+    rings->transport = (struct am_transport){.ops = &ring_transport_ops, .am = am};
+    rings->by_peer = calloc(am_size(am), sizeof(struct ring_link *));
+    if (!rings->by_peer) {
+        free(rings);
+        return NULL;
+    }
+    rings->nonce = am->job.incarnation;
+    return &rings->transport;
+}

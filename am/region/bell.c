@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "am/region/region.h"
+
+#include <errno.h>
+#include <linux/membarrier.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static int membarrier(int command)
+{
+    return (int)syscall(SYS_membarrier, command, 0, 0);
+}
+
+/* A sender must be registered to be reached by the sleeper's barrier. */
+static bool bell_register(void)
+{
+    return membarrier(MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED) == 0;
+}
+
+static size_t bell_size(void)
+{
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+int bell_create(struct bell *bell)
+{
+    int result = region_create(&bell->region, bell_size());
+
+    bell->event = -1;
+    if (result < 0)
+        return result;
+    bell->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (bell->event < 0) {
+        result = -errno;
+        region_close(&bell->region);
+        return result;
+    }
+    bell->page = bell->region.base;
+    bell->registered = bell_register();
+    bell->page->fence = !bell->registered;
+    bell->fence = false;
+    return 0;
+}
+
+int bell_attach(struct bell *bell, int memory, int event)
+{
+    int result = region_attach(&bell->region, memory, bell_size());
+
+    if (result < 0 || event < 0) {
+        region_close(&bell->region);
+        if (event >= 0)
+            close(event);
+        return result < 0 ? result : -EPROTO;
+    }
+    bell->event = event;
+    bell->page = bell->region.base;
+    bell->registered = bell_register();
+    bell->fence = bell->page->fence || !bell->registered;
+    return 0;
+}
+
+void bell_close(struct bell *bell)
+{
+    if (!bell->page)
+        return;
+    region_close(&bell->region);
+    close(bell->event);
+    bell->page = NULL;
+    bell->event = -1;
+}
+
+void bell_sleep(struct bell *bell)
+{
+    __atomic_store_n(&bell->page->asleep, 1, __ATOMIC_SEQ_CST);
+    if (bell->registered)
+        membarrier(MEMBARRIER_CMD_GLOBAL_EXPEDITED);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+void bell_wake(struct bell *bell)
+{
+    uint64_t count;
+
+    /* Who cleared it before us has written, or is about to write, the event: the next sleep then ends at once, and
+     * finds nothing. Harmless, and rarer than a read at every wake-up. */
+    if (__atomic_exchange_n(&bell->page->asleep, 0, __ATOMIC_SEQ_CST) == 0)
+        (void)!read(bell->event, &count, sizeof(count));
+}
+
+void bell_ring_slow(struct bell *bell)
+{
+    uint64_t one = 1;
+
+    /* One writer per sleep; a full counter (EAGAIN) wakes the sleeper as well. */
+    if (__atomic_exchange_n(&bell->page->asleep, 0, __ATOMIC_SEQ_CST) != 0)
+        (void)!write(bell->event, &one, sizeof(one));
+}

@@ -1,0 +1,751 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Long messages: memory that peers may reach, and copies to and from it.
+ *
+ * A get is the only primitive. Where the link copies by itself (one process reading another's memory), it is that one
+ * copy. Elsewhere the getter sends CORE_GET; the owner of the memory streams it, in the link's bulk frames or in
+ * mediums (CORE_CHUNK); the getter then sends CORE_GOT, which runs the handler at the owner. A put asks the peer to
+ * get: CORE_PUT carries the handler along, and CORE_PUT_DONE comes back.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "am/core.h"
+
+/* The handler that runs in the peer when a transfer has ended; travels as a payload. */
+struct finish {
+    uint32_t handler;
+    uint32_t nargs;
+    uint64_t args[AM_MAX_ARGS];
+};
+
+enum entry_kind {
+    ENTRY_FREE,
+    ENTRY_EXPOSED, /* memory a peer may reach */
+    ENTRY_GET,     /* we get, and wait for the bytes */
+    ENTRY_PUT,     /* we put, and wait for the peer to have got them */
+    ENTRY_STREAM,  /* we stream to a getter */
+    ENTRY_MESSAGE, /* a message that found no room: sent when there is some */
+};
+
+struct entry {
+    enum entry_kind kind;
+    uint32_t peer;
+    uint32_t generation; /* of this place in the table: a name that is out of date does not match */
+    uint32_t index;
+    uint32_t next_free;
+
+    uint8_t *base;
+    size_t length;
+    size_t done_bytes; /* arrived, or streamed */
+    unsigned access;
+
+    struct am_work work; /* ENTRY_STREAM, ENTRY_MESSAGE */
+    struct am *am;
+    am_done *done;
+    void *context;
+    struct finish finish;
+
+    /* ENTRY_EXPOSED: the streams that serve it; ENTRY_STREAM: the next of them */
+    struct entry *streams;
+
+    /* ENTRY_STREAM */
+    uint32_t transfer; /* the getter's name of it */
+    bool acknowledged; /* the source is ours again */
+    bool got;          /* the getter has it all */
+
+    /* ENTRY_MESSAGE */
+    uint8_t handler;
+    uint32_t nargs;
+    uint64_t args[AM_MAX_ARGS];
+
+    uint64_t key; /* of the exposure that an ENTRY_GET, ENTRY_PUT or ENTRY_STREAM reads */
+
+    /* ENTRY_GET: the peer's name for the put that this get serves */
+    uint64_t put_name;
+    bool for_put;
+};
+
+/* A table of entries that are named by (index, generation) in 32 bits. */
+enum {
+    INDEX_BITS = 20,
+    INDEX_MASK = (1 << INDEX_BITS) - 1,
+};
+
+#define NONE UINT32_MAX /* no entry; no handler */
+
+struct am_table {
+    struct entry **entry;
+    uint32_t count;
+    uint32_t free;
+};
+
+static uint32_t entry_name(const struct entry *entry)
+{
+    return entry->index | entry->generation << INDEX_BITS;
+}
+
+static struct entry *entry_find(struct am *am, uint64_t name, enum entry_kind kind, uint32_t peer)
+{
+    uint32_t index = name & INDEX_MASK;
+    struct entry *entry;
+
+    if (name > UINT32_MAX || index >= am->transfers->count)
+        return NULL;
+    entry = am->transfers->entry[index];
+    if (entry->kind != kind || entry->peer != peer || entry_name(entry) != name)
+        return NULL;
+    return entry;
+}
+
+static struct entry *entry_new(struct am *am, enum entry_kind kind, uint32_t peer)
+{
+    struct am_table *table = am->transfers;
+    struct entry *entry;
+
+    if (table->free == NONE) {
+        uint32_t capacity = table->count ? 2 * table->count : 64;
+        struct entry **grown;
+
+        if (capacity > INDEX_MASK)
+            return NULL;
+        grown = realloc(table->entry, capacity * sizeof(struct entry *));
+        if (!grown)
+            return NULL;
+        table->entry = grown;
+        while (table->count < capacity) {
+            entry = calloc(1, sizeof(*entry));
+            if (!entry)
+                break;
+            entry->index = table->count;
+            entry->am = am;
+            entry->next_free = table->free;
+            table->free = entry->index;
+            table->entry[table->count++] = entry;
+        }
+        if (table->free == NONE)
+            return NULL;
+    }
+    entry = table->entry[table->free];
+    table->free = entry->next_free;
+    entry->kind = kind;
+    entry->peer = peer;
+    entry->done_bytes = 0;
+    entry->acknowledged = entry->got = entry->for_put = false;
+    entry->streams = NULL;
+    return entry;
+}
+
+static void entry_free(struct entry *entry)
+{
+    struct am_table *table = entry->am->transfers;
+
+    entry->kind = ENTRY_FREE;
+    entry->generation = (entry->generation + 1) & (UINT32_MAX >> INDEX_BITS);
+    entry->next_free = table->free;
+    table->free = entry->index;
+}
+
+int transfer_open(struct am *am)
+{
+    am->transfers = calloc(1, sizeof(struct am_table));
+    if (!am->transfers)
+        return -ENOMEM;
+    am->transfers->free = NONE;
+    return 0;
+}
+
+void transfer_close(struct am *am)
+{
+    if (!am->transfers)
+        return;
+    for (uint32_t i = 0; i < am->transfers->count; i++)
+        free(am->transfers->entry[i]);
+    free(am->transfers->entry);
+    free(am->transfers);
+}
+
+/* ---- exposed memory ---------------------------------------------------------------------------------- */
+
+int am_expose(struct am *am, uint32_t peer, void *base, size_t length, unsigned access,
+              struct am_memory *memory)
+{
+    struct entry *entry;
+
+    if (unlikely(peer >= am->job.size || (access & ~(unsigned)(AM_READ | AM_WRITE))))
+        return -EINVAL;
+    entry = entry_new(am, ENTRY_EXPOSED, peer);
+    if (unlikely(!entry))
+        return -ENOMEM;
+    entry->base = base;
+    entry->length = length;
+    entry->access = access;
+    *memory = (struct am_memory){.base = (uintptr_t)base, .key = entry_name(entry)};
+    return 0;
+}
+
+/* The exposure that a peer names, if it may reach those bytes; NULL: it may not. */
+static struct entry *exposed(struct am *am, uint32_t peer, uint64_t key, uint64_t offset,
+                             uint64_t length, unsigned access)
+{
+    struct entry *entry = entry_find(am, key, ENTRY_EXPOSED, peer);
+
+    if (!entry || !(entry->access & access) || offset > entry->length ||
+        length > entry->length - offset)
+        return NULL;
+    return entry;
+}
+
+/* ---- messages of the core's own: sent now, or from deferred work ------------------------------------- */
+
+static int core_send(struct am *am, uint32_t peer, unsigned handler, const uint64_t *args,
+                     unsigned nargs, const void *payload, size_t length)
+{
+    struct am_link *link;
+    int result = am_link_to(am, peer, &link);
+    struct am_outgoing message = {
+        .header = {.length = (uint16_t)length,
+                   .handler = (uint8_t)handler,
+                   .flags = (uint8_t)nargs},
+        .args = args,
+        .head = payload,
+        .head_length = length,
+    };
+
+    return result < 0 ? result : link->ops->send(link, &message);
+}
+
+static int message_run(struct am *am, struct am_work *work)
+{
+    struct entry *entry = (struct entry *)((char *)work - offsetof(struct entry, work));
+    bool finish = entry->handler == CORE_GOT;
+    int result = core_send(am, entry->peer, entry->handler, entry->args, entry->nargs,
+                           finish ? &entry->finish : NULL, finish ? sizeof(entry->finish) : 0);
+
+    if (result != -EAGAIN)
+        entry_free(entry);
+    return result;
+}
+
+/* Send a message that must not be lost. It may overtake nothing that matters: transfers are ordered by their
+ * completion only. */
+static int message_send(struct am *am, uint32_t peer, unsigned handler, const uint64_t *args,
+                        unsigned nargs, const struct finish *finish)
+{
+    struct entry *entry = entry_new(am, ENTRY_MESSAGE, peer);
+
+    if (!entry)
+        return -ENOMEM;
+    entry->handler = (uint8_t)handler;
+    entry->nargs = nargs;
+    memcpy(entry->args, args, nargs * sizeof(*args));
+    if (finish)
+        entry->finish = *finish;
+    entry->work.run = message_run;
+    am_defer(am, &entry->work);
+    return 0;
+}
+
+static struct finish finish_of(unsigned handler, const uint64_t *args, unsigned nargs)
+{
+    struct finish finish = {.handler = handler, .nargs = nargs};
+
+    if (nargs)
+        memcpy(finish.args, args, nargs * sizeof(*args));
+    return finish;
+}
+
+/* From a peer: is this a handler that a peer may name? */
+static bool finish_valid(const struct finish *finish)
+{
+    return (finish->handler < AM_HANDLERS || finish->handler == NONE) &&
+           finish->nargs <= AM_MAX_ARGS;
+}
+
+/* Run the handler that ends a transfer here, as if `peer` had sent it. -EAGAIN: nobody has set it yet. */
+static int finish_run(struct am *am, uint32_t peer, const struct finish *finish)
+{
+    struct am_header header = {.handler = (uint8_t)finish->handler,
+                               .flags = (uint8_t)finish->nargs};
+
+    return finish->handler == NONE ? 0 : am_deliver(am, peer, header, finish->args, NULL);
+}
+
+/* Have it run in the peer. */
+static int finish_send(struct am *am, uint32_t peer, const struct finish *finish)
+{
+    int result;
+
+    if (finish->handler == NONE)
+        return 0;
+    result = core_send(am, peer, finish->handler, finish->args, finish->nargs, NULL, 0);
+    if (result == -EAGAIN)
+        result = message_send(am, peer, finish->handler, finish->args, finish->nargs, NULL);
+    return result;
+}
+
+/* ---- the side that streams ---------------------------------------------------------------------------- */
+
+static int stream_finish_run(struct am *am, struct am_work *work)
+{
+    struct entry *stream = (struct entry *)((char *)work - offsetof(struct entry, work));
+    int result = finish_run(am, stream->peer, &stream->finish);
+
+    if (result != -EAGAIN)
+        entry_free(stream);
+    return result;
+}
+
+/* The stream has ended when its source is ours again and the getter has said that it has all. */
+static void stream_end(struct am *am, struct entry *stream)
+{
+    if (!stream->acknowledged || !stream->got)
+        return;
+    stream->work.run = stream_finish_run;
+    am_defer(am, &stream->work);
+}
+
+void am_conceal(struct am *am, const struct am_memory *memory)
+{
+    uint32_t index = memory->key & INDEX_MASK;
+    struct entry *entry = index < am->transfers->count ? am->transfers->entry[index] : NULL;
+
+    if (!entry || entry->kind != ENTRY_EXPOSED || entry_name(entry) != memory->key)
+        return;
+    /* Streams that nobody can name any more end by themselves. */
+    while (entry->streams) {
+        struct entry *stream = entry->streams;
+
+        entry->streams = stream->streams;
+        stream->finish.handler = NONE;
+        stream->got = true;
+        stream_end(am, stream);
+    }
+    entry_free(entry);
+}
+
+/* It will not end well: nothing refers to it any more. */
+static void stream_drop(struct am *am, struct entry *stream)
+{
+    struct entry *source = entry_find(am, stream->key, ENTRY_EXPOSED, stream->peer);
+
+    for (struct entry **at = source ? &source->streams : NULL; at && *at; at = &(*at)->streams) {
+        if (*at == stream) {
+            *at = stream->streams;
+            break;
+        }
+    }
+    entry_free(stream);
+}
+
+static void stream_done(struct am *am, void *context, int status)
+{
+    struct entry *stream = context;
+
+    stream->acknowledged = true;
+    if (status < 0)
+        stream_drop(am, stream);
+    else
+        stream_end(am, stream);
+}
+
+static int stream_run(struct am *am, struct am_work *work)
+{
+    struct entry *stream = (struct entry *)((char *)work - offsetof(struct entry, work));
+    struct am_link *link;
+    int result = am_link_to(am, stream->peer, &link);
+
+    if (result == 0 && link->ops->bulk) {
+        result = link->ops->bulk(link, stream->transfer, 0, stream->base, stream->length,
+                                 stream_done, stream);
+        if (result == 0)
+            return 0;
+    }
+    while (result == 0 && stream->done_bytes < stream->length) {
+        size_t left = stream->length - stream->done_bytes;
+        size_t piece = left < AM_MAX_MEDIUM ? left : AM_MAX_MEDIUM;
+        uint64_t args[] = {stream->transfer, stream->done_bytes};
+
+        result = core_send(am, stream->peer, CORE_CHUNK, args, 2, stream->base + stream->done_bytes,
+                           piece);
+        if (result == 0)
+            stream->done_bytes += piece;
+    }
+    if (result != -EAGAIN)
+        stream_done(am, stream, result);
+    return result;
+}
+
+/* CORE_GET: key, offset, length, the getter's name for it. */
+static int on_get(struct am *am, uint32_t peer, const uint64_t *args)
+{
+    struct entry *source = exposed(am, peer, args[0], args[1], args[2], AM_READ);
+    struct entry *stream;
+
+    if (!source || args[3] > UINT32_MAX)
+        return message_send(am, peer, CORE_REFUSED, &args[3], 1, NULL);
+    stream = entry_new(am, ENTRY_STREAM, peer);
+    if (!stream)
+        return -ENOMEM;
+    stream->base = source->base + args[1];
+    stream->length = args[2];
+    stream->transfer = (uint32_t)args[3];
+    stream->key = args[0];
+    stream->streams = source->streams;
+    source->streams = stream;
+    stream->work.run = stream_run;
+    am_defer(am, &stream->work);
+    return 0;
+}
+
+/* CORE_GOT: key, the getter's name; payload: what to run. */
+static int on_got(struct am *am, uint32_t peer, const uint64_t *args, const struct finish *finish)
+{
+    struct entry *source = entry_find(am, args[0], ENTRY_EXPOSED, peer);
+    struct entry **at, *stream;
+
+    if (!source || !finish_valid(finish))
+        return -EPROTO;
+    for (at = &source->streams; (stream = *at) != NULL; at = &stream->streams)
+        if (stream->transfer == args[1])
+            break;
+    if (!stream)
+        return -EPROTO;
+    *at = stream->streams;
+    stream->streams = NULL;
+    stream->finish = *finish;
+    stream->got = true;
+    stream_end(am, stream);
+    return 0;
+}
+
+/* ---- the side that gets ---------------------------------------------------------------------------------- */
+
+/* The bytes of a get are here, or will never be. */
+static int get_end(struct am *am, struct entry *get, int status)
+{
+    uint64_t args[] = {get->key, entry_name(get)};
+    uint64_t put_args[] = {get->put_name, (uint64_t)-status};
+    uint32_t peer = get->peer;
+    struct finish finish = get->finish;
+    bool for_put = get->for_put;
+    am_done *done = get->done;
+    void *context = get->context;
+    int result = 0;
+
+    entry_free(get);
+    if (status != -EHOSTDOWN) {
+        struct finish nothing = {.handler = NONE};
+
+        if (status == 0)
+            result = message_send(am, peer, CORE_GOT, args, 2, for_put ? &nothing : &finish);
+        if (result == 0 && for_put) {
+            result = message_send(am, peer, CORE_PUT_DONE, put_args, 2, NULL);
+            if (status == 0)
+                finish_run(am, peer, &finish);
+        }
+    }
+    if (done)
+        done(am, context, status);
+    return result;
+}
+
+void *am_transfer_place(struct am *am, uint32_t peer, uint32_t transfer, uint64_t offset,
+                        size_t length)
+{
+    struct entry *get = entry_find(am, transfer, ENTRY_GET, peer);
+
+    if (!get || offset > get->length || length > get->length - offset)
+        return NULL;
+    return get->base + offset;
+}
+
+void am_transfer_arrived(struct am *am, uint32_t peer, uint32_t transfer, size_t length)
+{
+    struct entry *get = entry_find(am, transfer, ENTRY_GET, peer);
+
+    if (!get || length > get->length - get->done_bytes)
+        return;
+    get->done_bytes += length;
+    if (get->done_bytes == get->length)
+        get_end(am, get, 0);
+}
+
+/* CORE_CHUNK: our name, offset; payload: the bytes. */
+static int on_chunk(struct am *am, uint32_t peer, const uint64_t *args, const void *bytes,
+                    size_t length)
+{
+    void *place = args[0] > UINT32_MAX
+                      ? NULL
+                      : am_transfer_place(am, peer, (uint32_t)args[0], args[1], length);
+
+    if (!place)
+        return -EPROTO;
+    memcpy(place, bytes, length);
+    am_transfer_arrived(am, peer, (uint32_t)args[0], length);
+    return 0;
+}
+
+static int on_refused(struct am *am, uint32_t peer, const uint64_t *args)
+{
+    struct entry *get = entry_find(am, args[0], ENTRY_GET, peer);
+
+    return get ? get_end(am, get, -EFAULT) : -EPROTO;
+}
+
+/* Copy by oneself, where the link can. -EOPNOTSUPP: it cannot. */
+static int copy_now(struct am *am, struct am_link *link, uint64_t remote, void *local,
+                    size_t length, bool write)
+{
+    struct peer *peer = &am->peers[link->peer];
+    bool *no = write ? &peer->no_write : &peer->no_read;
+    int result = -EOPNOTSUPP;
+
+    if (*no)
+        return -EOPNOTSUPP;
+    if (write && link->ops->write)
+        result = link->ops->write(link, remote, local, length);
+    else if (!write && link->ops->read)
+        result = link->ops->read(link, remote, local, length);
+    *no = result == -EOPNOTSUPP;
+    return result;
+}
+
+/* Start a get of at least one byte through messages. */
+static int get_start(struct am *am, uint32_t peer, const struct am_memory *source, size_t offset,
+                     void *target, size_t length, struct entry **started)
+{
+    struct entry *get = entry_new(am, ENTRY_GET, peer);
+    int result;
+
+    if (!get)
+        return -ENOMEM;
+    get->base = target;
+    get->length = length;
+    get->key = source->key;
+    {
+        uint64_t args[] = {source->key, offset, length, entry_name(get)};
+
+        result = core_send(am, peer, CORE_GET, args, 4, NULL, 0);
+    }
+    if (result < 0)
+        entry_free(get);
+    else
+        *started = get;
+    return result;
+}
+
+static int get(struct am *am, uint32_t peer, const struct am_memory *source, size_t offset,
+               void *target, size_t length, unsigned handler, const uint64_t *args, unsigned nargs,
+               am_done *done, void *context)
+{
+    struct finish finish;
+    struct am_link *link;
+    struct entry *started;
+    int result;
+
+    if (unlikely(handler >= AM_HANDLERS || nargs > AM_MAX_ARGS))
+        return -EINVAL;
+    result = am_link_to(am, peer, &link);
+    if (unlikely(result < 0))
+        return result;
+    finish = finish_of(handler, args, nargs);
+
+    result = length ? copy_now(am, link, source->base + offset, target, length, false) : 0;
+    if (result != -EOPNOTSUPP) {
+        int sent = result == 0 ? finish_send(am, peer, &finish) : 0;
+
+        if (sent < 0 && sent != -EHOSTDOWN)
+            return sent;
+        done(am, context, result);
+        return 0;
+    }
+    result = get_start(am, peer, source, offset, target, length, &started);
+    if (result < 0)
+        return result;
+    started->finish = finish;
+    started->done = done;
+    started->context = context;
+    return 0;
+}
+
+int am_get(struct am *am, uint32_t peer, const struct am_memory *source, size_t offset,
+           void *target, size_t length, unsigned handler, const uint64_t *args, unsigned nargs,
+           am_done *done, void *context)
+{
+    int result;
+
+    am_enter(am);
+    result = get(am, peer, source, offset, target, length, handler, args, nargs, done, context);
+    am_leave(am);
+    return result;
+}
+
+/* ---- puts ---------------------------------------------------------------------------------------------- */
+
+static int put(struct am *am, uint32_t peer, const struct am_memory *target, size_t offset,
+               const void *source, size_t length, unsigned handler, const uint64_t *args,
+               unsigned nargs, am_done *done, void *context)
+{
+    void *bytes = (void *)(uintptr_t)source; /* exposed for reading only */
+    struct am_memory exposure;
+    struct finish finish;
+    struct am_link *link;
+    struct entry *started;
+    int result;
+
+    if (unlikely(handler >= AM_HANDLERS || nargs > AM_MAX_ARGS))
+        return -EINVAL;
+    result = am_link_to(am, peer, &link);
+    if (unlikely(result < 0))
+        return result;
+    finish = finish_of(handler, args, nargs);
+
+    result = length ? copy_now(am, link, target->base + offset, bytes, length, true) : 0;
+    if (result != -EOPNOTSUPP) {
+        int sent = result == 0 ? finish_send(am, peer, &finish) : 0;
+
+        if (sent < 0 && sent != -EHOSTDOWN)
+            return sent;
+        done(am, context, result);
+        return 0;
+    }
+    started = entry_new(am, ENTRY_PUT, peer);
+    if (!started)
+        return -ENOMEM;
+    result = am_expose(am, peer, bytes, length, AM_READ, &exposure);
+    if (result == 0) {
+        uint64_t words[] = {target->key,   offset,       length,
+                            exposure.base, exposure.key, entry_name(started)};
+
+        result = core_send(am, peer, CORE_PUT, words, 6, &finish, sizeof(finish));
+        if (result < 0)
+            am_conceal(am, &exposure);
+    }
+    if (result < 0) {
+        entry_free(started);
+        return result;
+    }
+    started->key = exposure.key;
+    started->done = done;
+    started->context = context;
+    return 0;
+}
+
+int am_put(struct am *am, uint32_t peer, const struct am_memory *target, size_t offset,
+           const void *source, size_t length, unsigned handler, const uint64_t *args,
+           unsigned nargs, am_done *done, void *context)
+{
+    int result;
+
+    am_enter(am);
+    result = put(am, peer, target, offset, source, length, handler, args, nargs, done, context);
+    am_leave(am);
+    return result;
+}
+
+/* CORE_PUT: key and offset here, length, base and key there, the putter's name; payload: what to run here. */
+static int on_put(struct am *am, uint32_t peer, const uint64_t *args, const struct finish *finish)
+{
+    struct entry *target = exposed(am, peer, args[0], args[1], args[2], AM_WRITE);
+    struct am_memory source = {.base = args[3], .key = args[4]};
+    uint64_t refusal[] = {args[5], EFAULT};
+    struct entry *get;
+    int result;
+
+    if (!finish_valid(finish))
+        return -EPROTO;
+    if (!target || args[2] == 0)
+        return message_send(am, peer, CORE_PUT_DONE, refusal, 2, NULL);
+    result = get_start(am, peer, &source, 0, target->base + args[1], args[2], &get);
+    if (result < 0)
+        return result; /* -EAGAIN: the link keeps the message and comes again */
+    get->finish = *finish;
+    get->done = NULL;
+    get->for_put = true;
+    get->put_name = args[5];
+    return 0;
+}
+
+/* CORE_PUT_DONE: our name, 0 or an errno. */
+static int on_put_done(struct am *am, uint32_t peer, const uint64_t *args)
+{
+    struct entry *put = entry_find(am, args[0], ENTRY_PUT, peer);
+    struct am_memory exposure;
+    am_done *done;
+    void *context;
+
+    if (!put)
+        return -EPROTO;
+    exposure = (struct am_memory){.key = put->key};
+    done = put->done;
+    context = put->context;
+    entry_free(put);
+    am_conceal(am, &exposure);
+    done(am, context, args[1] ? -EFAULT : 0);
+    return 0;
+}
+
+/* ---- from the links ------------------------------------------------------------------------------------- */
+
+int transfer_deliver(struct am *am, uint32_t peer, struct am_header header, const uint64_t *args,
+                     const void *payload)
+{
+    static const struct {
+        uint8_t nargs;
+        bool finish;
+    } shape[CORE_HANDLERS - CORE_GET] = {
+        [CORE_GET - CORE_GET] = {4, false},     [CORE_CHUNK - CORE_GET] = {2, false},
+        [CORE_REFUSED - CORE_GET] = {1, false}, [CORE_GOT - CORE_GET] = {2, true},
+        [CORE_PUT - CORE_GET] = {6, true},      [CORE_PUT_DONE - CORE_GET] = {2, false},
+    };
+    struct finish finish;
+
+    if (header.handler >= CORE_HANDLERS ||
+        (header.flags & AM_NARGS) != shape[header.handler - CORE_GET].nargs)
+        return -EPROTO;
+    if (shape[header.handler - CORE_GET].finish) {
+        if (header.length != sizeof(finish))
+            return -EPROTO;
+        memcpy(&finish, payload, sizeof(finish));
+    }
+    switch (header.handler) {
+    case CORE_GET:
+        return on_get(am, peer, args);
+    case CORE_CHUNK:
+        return on_chunk(am, peer, args, payload, header.length);
+    case CORE_REFUSED:
+        return on_refused(am, peer, args);
+    case CORE_GOT:
+        return on_got(am, peer, args, &finish);
+    case CORE_PUT:
+        return on_put(am, peer, args, &finish);
+    default:
+        return on_put_done(am, peer, args);
+    }
+}
+
+void transfer_peer_down(struct am *am, uint32_t peer)
+{
+    struct am_table *table = am->transfers;
+
+    /* Streams and messages end in their own work, or in the link that carries them. */
+    for (uint32_t i = 0; i < table->count; i++) {
+        struct entry *entry = table->entry[i];
+
+        if (entry->peer != peer)
+            continue;
+        if (entry->kind == ENTRY_GET) {
+            get_end(am, entry, -EHOSTDOWN);
+        } else if (entry->kind == ENTRY_PUT) {
+            am_done *done = entry->done;
+            void *context = entry->context;
+
+            entry_free(entry);
+            done(am, context, -EHOSTDOWN);
+        } else if (entry->kind == ENTRY_STREAM && entry->acknowledged && !entry->got) {
+            stream_drop(am, entry); /* only its getter was still to answer */
+        }
+    }
+}

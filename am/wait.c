@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Waiting: poll, spin for a bounded time, then sleep on everything that can wake us.
+ *
+ * A spin is worth it while the answer usually comes within it, so its length follows how long recent waits took. With
+ * more ranks than cores somebody else needs the core: no spin at all.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <time.h>
+
+#include "am/core.h"
+#include "control/control.h"
+
+enum {
+    SPIN_MOST = 50000, /* ns */
+    SPIN_LEAST =
+        2000, /* ns: looked for even when waits have been long, so that we notice when they get short */
+    SPIN_FIRST = 20000,   /* ns: before anything is known */
+    POLLS_PER_CLOCK = 32, /* polls between two looks at the clock */
+    WAIT_COUNTED = 200000 /* ns: a longer wait counts as this long */
+};
+
+static inline void spin_pause(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#endif
+}
+
+void am_lock(struct am *am)
+{
+    if (am->threads)
+        pthread_mutex_lock(&am->lock);
+}
+
+void am_unlock(struct am *am)
+{
+    if (am->threads)
+        pthread_mutex_unlock(&am->lock);
+}
+
+/* How long to spin now. */
+static uint64_t spin_budget(const struct am *am)
+{
+    uint64_t estimate = am->wait_estimate ? am->wait_estimate : SPIN_FIRST / 2;
+
+    if (am->job.ranks > am->job.cores)
+        return 0;
+    if (estimate > SPIN_MOST)
+        return SPIN_LEAST;
+    return 2 * estimate < SPIN_LEAST  ? SPIN_LEAST
+           : 2 * estimate > SPIN_MOST ? SPIN_MOST
+                                      : 2 * estimate;
+}
+
+static void wait_learn(struct am *am, uint64_t waited)
+{
+    if (waited > WAIT_COUNTED)
+        waited = WAIT_COUNTED;
+    am->wait_estimate = am->wait_estimate ? (7 * am->wait_estimate + waited) / 8 : waited;
+}
+
+static struct timespec until(uint64_t now, uint64_t deadline)
+{
+    uint64_t left = deadline > now ? deadline - now : 0;
+
+    return (struct timespec){.tv_sec = (time_t)(left / 1000000000u),
+                             .tv_nsec = (long)(left % 1000000000u)};
+}
+
+/* Another thread sleeps on the descriptors already: wait for what it, or anybody, takes from them. */
+static void sleep_behind(struct am *am, uint64_t deadline)
+{
+    struct timespec at = {.tv_sec = (time_t)(deadline / 1000000000u),
+                          .tv_nsec = (long)(deadline % 1000000000u)};
+
+    am->waiters++;
+    if (deadline == AM_FOREVER)
+        pthread_cond_wait(&am->progressed, &am->lock);
+    else
+        pthread_cond_timedwait(&am->progressed, &am->lock, &at);
+    am->waiters--;
+}
+
+/* Sleep until something may have come, or `deadline`. 0, or -EINTR after a signal. */
+static int sleep_on_all(struct am *am, uint64_t deadline)
+{
+    struct pollfd polled[3];
+    nfds_t count = 0;
+    int result = 0;
+    int fd;
+    bool come;
+
+    come = am->ring->ops->sleep(am->ring, &fd, &deadline);
+    polled[count++] = (struct pollfd){.fd = fd, .events = POLLIN};
+    if (am->wire) {
+        come |= am->wire->ops->sleep(am->wire, &fd, &deadline);
+        polled[count++] = (struct pollfd){.fd = fd, .events = POLLIN};
+    }
+    if (am->job.control)
+        polled[count++] = (struct pollfd){
+            .fd = control_fd(am->job.control),
+            .events = control_flush(am->job.control) == -EAGAIN ? POLLIN | POLLOUT : POLLIN};
+    if (!come) {
+        uint64_t now = am_now(am);
+        struct timespec left = until(now, deadline);
+
+        am->sleeps++;
+        am->sleeper = true;
+        am->waiters++;
+        am_unlock(am);
+        if (ppoll(polled, count, deadline == AM_FOREVER ? NULL : &left, NULL) < 0 && errno == EINTR)
+            result = -EINTR;
+        am_lock(am);
+        am->waiters--;
+        am->sleeper = false;
+        if (am->waiters)
+            pthread_cond_signal(&am->progressed); /* one of them sleeps on the descriptors next */
+    }
+    am->ring->ops->wake(am->ring);
+    if (am->wire)
+        am->wire->ops->wake(am->wire);
+    am->polls_to_control = 1; /* it may have been the control stream */
+    return result;
+}
+
+/* Poll until something comes, for at most `budget`. Returns what am_poll did; *now is the time at the end. */
+static int spin(struct am *am, uint64_t start, uint64_t budget, uint64_t *now)
+{
+    while (true) {
+        for (unsigned i = 0; i < POLLS_PER_CLOCK; i++) {
+            int handled;
+
+            spin_pause();
+            handled = am_poll(am);
+            if (handled != 0) {
+                *now = am_now(am);
+                return handled;
+            }
+        }
+        *now = am_now(am);
+        if (*now - start >= budget)
+            return 0;
+        if (am->threads) {
+            am_unlock(am);
+            am_lock(am);
+        }
+    }
+}
+
+static int wait_inside(struct am *am, uint64_t deadline)
+{
+    uint64_t start, now, budget;
+    int handled = am_poll(am);
+
+    /* What comes at once needs no clock. */
+    for (unsigned i = 0; handled == 0 && i < POLLS_PER_CLOCK && am->job.ranks <= am->job.cores;
+         i++) {
+        spin_pause();
+        handled = am_poll(am);
+    }
+    if (handled != 0)
+        return handled;
+
+    start = now = am_now(am);
+    budget = spin_budget(am);
+    if (deadline <= start)
+        return 0;
+    if (budget > deadline - start)
+        budget = deadline - start;
+    if (budget)
+        handled = spin(am, start, budget, &now);
+    while (handled == 0 && now < deadline && !am->work) {
+        int slept = 0;
+
+        if (am->sleeper)
+            sleep_behind(am, deadline);
+        else
+            slept = sleep_on_all(am, deadline);
+        handled = am_poll(am);
+        now = am_now(am);
+        if (slept == -EINTR || am->threads)
+            break;
+    }
+    wait_learn(am, now - start);
+    return handled;
+}
+
+int am_wait(struct am *am, uint64_t deadline)
+{
+    int handled;
+
+    am_enter(am); /* asleep too: what arrives then is ours to take */
+    handled = wait_inside(am, deadline);
+    am_leave(am);
+    return handled;
+}
+
+static bool drained(struct am *am)
+{
+    bool all = am->work == NULL;
+
+    am_enter(am);
+    for (uint32_t peer = 0; all && peer < am->job.size; peer++) {
+        struct am_link *link = am->peers[peer].link;
+
+        all = !link || am->peers[peer].down || !link->ops->drained || link->ops->drained(link);
+    }
+    am_leave(am);
+    return all;
+}
+
+int am_drain(struct am *am)
+{
+    while (!am->broken) {
+        int result;
+
+        if (drained(am))
+            return 0;
+        result = am_wait(am, am_now(am) + 1000000);
+        if (result < 0)
+            return result;
+    }
+    return am->broken;
+}
+
+int am_fence(struct am *am)
+{
+    int result;
+
+    if (am->broken || !am->job.control || am->job.size == 1)
+        return am->broken;
+    am->fenced = false;
+    result = control_fence_enter(am);
+    while (result >= 0 && !am->fenced)
+        result = am_wait(am, AM_FOREVER);
+    return result < 0 ? result : 0;
+}

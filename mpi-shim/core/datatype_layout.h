@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * core/datatype_layout.h: where a datatype's bytes are. Private to datatype*.c.
+ */
+#ifndef CORE_DATATYPE_LAYOUT_H
+#define CORE_DATATYPE_LAYOUT_H
+
+#include "mpi-shim/core/datatype.h"
+
+/* `count` blocks, each `stride` bytes after the one before. */
+struct part {
+    ptrdiff_t offset; /* of the first block, from the element's address */
+    size_t start;     /* packed bytes of the element that come before this part */
+    size_t count;
+    ptrdiff_t stride;
+    size_t block;               /* packed bytes of one block */
+    const struct layout *inner; /* what a block looks like; NULL: `block` bytes in a row */
+};
+
+/* One element: its parts in the order of packing, none of them empty. */
+struct layout {
+    size_t size;         /* packed bytes */
+    ptrdiff_t low, high; /* the first byte, and the one after the last */
+    size_t parts;
+    struct part part[];
+};
+
+/* A layout for `room` parts. NULL without memory. */
+struct layout *layout_create(size_t room);
+
+/* Append `count` blocks, `stride` apart, of `length` consecutive elements of `type`, the first at `offset`. Blocks
+ * that touch become one. *inner takes a layout that had to be made, which the caller owns. False without memory. */
+bool layout_append(struct layout *layout, ptrdiff_t offset, size_t count, ptrdiff_t stride,
+                   size_t length, const struct datatype *type, struct layout **inner);
+
+/* One run of `layout->size` bytes (or none). */
+static inline bool layout_is_run(const struct layout *layout)
+{
+    return layout->parts == 0 ||
+           (layout->parts == 1 && layout->part[0].count == 1 && !layout->part[0].inner);
+}
+
+#endif

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * core/rendezvous.c: the receiver's half of a rendezvous: pull the bytes from where the sender exposed them.
+ *
+ * The sender's half is in send.c: am_expose, a message of handler RENDEZVOUS, and am_conceal when
+ * RENDEZVOUS_DONE came back. A receive for fewer bytes than were sent pulls those that fit and fails.
+ */
+#include <stdlib.h>
+
+#include "mpi-shim/core/p2p.h"
+
+struct pull {
+    struct am_work work; /* first */
+    struct request *request;
+    uint32_t process;
+    struct am_memory memory;
+    uint64_t name;
+    size_t length;
+};
+
+static unsigned pulls;
+
+static void pull_done(struct am *am, void *context, int status)
+{
+    struct pull *pull = context;
+    struct request *request = pull->request;
+
+    if (unlikely(status != 0))
+        request->status.error = status == -EHOSTDOWN ? ERR_OTHER : ERR_INTERN;
+    else if (request->packed)
+        datatype_unpack(request->type, request->user, request->count, 0, request->packed,
+                        pull->length);
+    if (request->packed) {
+        free(request->packed);
+        request->packed = NULL;
+    }
+    memory_return(pull, sizeof(*pull));
+    pulls--;
+    request_complete(request);
+}
+
+/* Deferred work, and the first try. */
+static int pull_try(struct am *am, struct am_work *work)
+{
+    struct pull *pull = (struct pull *)(void *)work;
+    struct request *request = pull->request;
+    struct peer *peer = &core.peers[pull->process];
+    uint32_t owed = peer->owed;
+    uint64_t args[2] = {pull->name, owed};
+    char *target = request->packed ? request->packed : request->buffer;
+    int error;
+
+    /* What pull_done frees is not touched after this; and the credit is spoken for if it runs in here. */
+    peer->owed = 0;
+    error = am_get(am, pull->process, &pull->memory, 0, target, pull->length,
+                   HANDLER_RENDEZVOUS_DONE, args, 2, pull_done, pull);
+    if (error == 0)
+        return 0;
+    peer->owed += owed;
+    if (error == -EAGAIN)
+        return error;
+    pull_done(am, pull, error);
+    return 0;
+}
+
+void rendezvous_pull(struct request *request, uint32_t process, const struct am_memory *memory,
+                     size_t length, uint64_t name, bool in_handler)
+{
+    struct pull *pull = memory_take(sizeof(*pull));
+
+    if (unlikely(length > request->length)) {
+        request->status.error = ERR_TRUNCATE;
+        request->arrived = length;
+        length = request->length;
+    }
+    request->status.count = length;
+    request->phase = PHASE_PULLING;
+    if (unlikely(request->flags & REQUEST_GAPS))
+        request->packed = memory_get(length ? length : 1);
+    *pull = (struct pull){.work = {.run = pull_try},
+                          .request = request,
+                          .process = process,
+                          .memory = *memory,
+                          .name = name,
+                          .length = length};
+    pulls++;
+    if (in_handler || pull_try(core.am, &pull->work) == -EAGAIN)
+        am_defer(core.am, &pull->work);
+}
+
+bool rendezvous_busy(void)
+{
+    return pulls != 0;
+}

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * core/send.c: sends: standard, synchronous, ready (buffered ones are in buffered.c). Hot: send_blocking, send_start.
+ *
+ * A message of at most core.eager bytes to a peer with credit goes at once, with no request on either path;
+ * everything else is a request (on the stack for a blocking call) that peer.c may queue.
+ */
+#include <errno.h>
+
+#include "mpi-shim/core/p2p.h"
+
+/* ---- a send as a request ---------------------------------------------------------------------- */
+
+void send_fill(struct request *request, enum send_mode mode, const void *buffer, size_t count,
+               struct datatype *type, int dest, int tag, struct comm *comm)
+{
+    request->mode = (uint8_t)mode;
+    request->peer = dest;
+    request->process = comm->process[dest];
+    request->tag = tag;
+    request->length = count * type->size;
+    request->status.source = ANY_SOURCE;
+    request->status.tag = ANY_TAG;
+    request->status.count = 0;
+    if (likely(type->dense)) {
+        request->buffer = (char *)(uintptr_t)buffer + type->true_lb;
+        return;
+    }
+    request->packed = memory_get(request->length ? request->length : 1);
+    request->buffer = request->packed;
+    datatype_pack(type, buffer, count, 0, request->packed, request->length);
+}
+
+void send_begin(struct request *request)
+{
+    struct peer *peer = &core.peers[request->process];
+    struct outgoing *outgoing = &request->outgoing;
+    struct comm *comm = request->comm;
+    uint32_t context = comm->context + !!(request->flags & REQUEST_COLLECTIVE_CONTEXT);
+    size_t cost = request->length + MESSAGE_COST;
+    bool eager = request->length <= core.eager && peer->credit >= cost;
+
+    outgoing->args[0] = envelope_tag(context, request->tag);
+    outgoing->args[1] = envelope_rank(comm->rank, 0);
+    outgoing->payload = eager ? request->buffer : NULL;
+    outgoing->length = eager ? (uint32_t)request->length : 0;
+    outgoing->request = true;
+    request->phase = PHASE_QUEUED;
+    if (eager) {
+        peer->credit -= (uint32_t)cost;
+        outgoing->handler = HANDLER_EAGER;
+        outgoing->nargs = 2;
+        if (request->mode == SEND_SYNCHRONOUS) {
+            request_name(request);
+            outgoing->args[2] = request->name;
+            outgoing->handler = HANDLER_SYNCHRONOUS;
+            outgoing->nargs = 3;
+        }
+    } else {
+        int error = am_expose(core.am, request->process, request->buffer, request->length, AM_READ,
+                              &request->memory);
+
+        if (unlikely(error)) {
+            send_left(request, error);
+            return;
+        }
+        request_name(request);
+        outgoing->args[2] = request->memory.base;
+        outgoing->args[3] = request->memory.key;
+        outgoing->args[4] = request->length;
+        outgoing->args[5] = request->name;
+        outgoing->handler = HANDLER_RENDEZVOUS;
+        outgoing->nargs = 6;
+    }
+    peer_send(peer, outgoing);
+}
+
+/* The receiver has all of it, or never will. */
+static void send_end(struct request *request)
+{
+    if (request->outgoing.handler == HANDLER_RENDEZVOUS)
+        am_conceal(core.am, &request->memory);
+    request_unname(request);
+    request->phase = PHASE_IDLE;
+    request_complete(request);
+}
+
+void send_left(struct request *request, int error)
+{
+    if (likely(error == 0)) {
+        request->phase = PHASE_SENT;
+        if (request->name)
+            return;
+    } else {
+        request->status.error = error == -ENOMEM ? ERR_NO_MEM : ERR_OTHER;
+        if (request->name) {
+            send_end(request);
+            return;
+        }
+    }
+    request->phase = PHASE_IDLE;
+    request_complete(request);
+}
+
+/* ---- answers of the receiver -------------------------------------------------------------------- */
+
+static void on_answer(struct am *am, const struct am_message *message, void *context)
+{
+    struct peer *peer = &core.peers[message->source];
+    struct request *request;
+
+    if (unlikely(message->nargs < 2))
+        protocol_error(message, "an answer without its arguments");
+    peer->credit += (uint32_t)message->args[1];
+    if (message->args[0] == 0)
+        return;
+    request = request_named(message->args[0], message->source);
+    if (unlikely(!request || request->phase != PHASE_SENT))
+        protocol_error(message, "an answer to a send that is not pending");
+    send_end(request);
+}
+
+static void on_cancelled(struct am *am, const struct am_message *message, void *context)
+{
+    struct request *request;
+
+    if (unlikely(message->nargs < 1))
+        protocol_error(message, "a cancellation without its argument");
+    request = request_named(message->args[0], message->source);
+    if (unlikely(!request || !request->cancelling))
+        protocol_error(message, "a cancellation that was not asked for");
+    request->status.cancelled = 1;
+    send_end(request);
+}
+
+static void fail_sent(struct request *request, void *context)
+{
+    const struct peer *peer = context;
+
+    if (request->process != peer->process || request->phase != PHASE_SENT)
+        return;
+    request->status.error = ERR_OTHER;
+    send_end(request);
+}
+
+void send_peer_down(struct peer *peer)
+{
+    request_each_named(fail_sent, peer);
+}
+
+static void on_wake(struct am *am, const struct am_message *message, void *context)
+{
+}
+
+void send_handlers(void)
+{
+    am_set_handler(core.am, HANDLER_SYNCHRONOUS_MATCHED, on_answer, NULL);
+    am_set_handler(core.am, HANDLER_RENDEZVOUS_DONE, on_answer, NULL);
+    am_set_handler(core.am, HANDLER_CREDIT, on_answer, NULL);
+    am_set_handler(core.am, HANDLER_CANCELLED, on_cancelled, NULL);
+    am_set_handler(core.am, HANDLER_WAKE, on_wake, NULL);
+}
+
+/* ---- sends that the program calls --------------------------------------------------------------- */
+
+static __attribute__((noinline)) int send_wait(enum send_mode mode, const void *buffer,
+                                               size_t count, struct datatype *type, int dest,
+                                               int tag, struct comm *comm, uint8_t flags)
+{
+    struct request request;
+    int error;
+
+    if (dest == PROC_NULL)
+        return 0;
+    if (mode == SEND_BUFFERED)
+        return buffered_send(buffer, count, type, dest, tag, comm);
+    request_prepare(&request, REQUEST_SEND);
+    request.flags = flags;
+    request.comm = comm;
+    send_fill(&request, mode, buffer, count, type, dest, tag, comm);
+    core_lock();
+    send_begin(&request);
+    while (!request.complete)
+        core_wait();
+    core_unlock();
+    error = request.status.error;
+    if (unlikely(error))
+        error = request_fail(&request);
+    request_release_data(&request);
+    return error;
+}
+
+/* May this send go without a request? The bounds of `dest` also exclude PROC_NULL. */
+static inline bool send_plain(enum send_mode mode, size_t length, const struct datatype *type,
+                              int dest)
+{
+    return mode != SEND_SYNCHRONOUS && type->dense && length <= core.eager && dest >= 0;
+}
+
+int send_blocking(enum send_mode mode, const void *buffer, size_t count, struct datatype *type,
+                  int dest, int tag, struct comm *comm)
+{
+    size_t length = count * type->size;
+
+    if (likely(send_plain(mode, length, type, dest))) {
+        int error;
+
+        core_lock();
+        error = eager_send(comm, comm->context, dest, tag, (const char *)buffer + type->true_lb,
+                           length);
+        core_unlock();
+        if (likely(error == 0))
+            return 0;
+    }
+    return send_wait(mode, buffer, count, type, dest, tag, comm, 0);
+}
+
+/* A send that is a request, started. */
+static __attribute__((noinline)) int send_slow(enum send_mode mode, const void *buffer,
+                                               size_t count, struct datatype *type, int dest,
+                                               int tag, struct comm *comm, uint8_t flags,
+                                               struct request **made)
+{
+    struct request *request;
+
+    if (dest == PROC_NULL || mode == SEND_BUFFERED) {
+        int error = dest == PROC_NULL ? 0 : buffered_send(buffer, count, type, dest, tag, comm);
+
+        if (error)
+            return error;
+        core_lock();
+        core.completed++;
+        core_unlock();
+        *made = &request_sent;
+        return 0;
+    }
+    core_lock();
+    request = request_get(REQUEST_SEND);
+    request->flags |= flags;
+    request->comm = comm;
+    comm_retain(comm);
+    send_fill(request, mode, buffer, count, type, dest, tag, comm);
+    send_begin(request);
+    core_unlock();
+    *made = request;
+    return 0;
+}
+
+int send_start(enum send_mode mode, const void *buffer, size_t count, struct datatype *type,
+               int dest, int tag, struct comm *comm, struct request **made)
+{
+    size_t length = count * type->size;
+
+    if (likely(send_plain(mode, length, type, dest))) {
+        int error;
+
+        core_lock();
+        error = eager_send(comm, comm->context, dest, tag, (const char *)buffer + type->true_lb,
+                           length);
+        core.completed += error == 0;
+        core_unlock();
+        if (likely(error == 0)) {
+            *made = &request_sent;
+            return 0;
+        }
+    }
+    return send_slow(mode, buffer, count, type, dest, tag, comm, 0, made);
+}
+
+int coll_send(const void *buffer, size_t count, struct datatype *type, int dest, int tag,
+              struct comm *comm)
+{
+    size_t length = count * type->size;
+
+    if (likely(type->dense && length <= core.eager)) {
+        int error;
+
+        core_lock();
+        error = eager_send(comm, comm->context + 1, dest, tag, (const char *)buffer + type->true_lb,
+                           length);
+        core_unlock();
+        if (likely(error == 0))
+            return 0;
+    }
+    return send_wait(SEND_STANDARD, buffer, count, type, dest, tag, comm,
+                     REQUEST_COLLECTIVE_CONTEXT);
+}
+
+int coll_send_start(const void *buffer, size_t count, struct datatype *type, int dest, int tag,
+                    struct comm *comm, struct request **made)
+{
+    return send_slow(SEND_STANDARD, buffer, count, type, dest, tag, comm,
+                     REQUEST_COLLECTIVE_CONTEXT, made);
+}

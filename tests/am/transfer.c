@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Intent: am_get and am_put move every byte and no other, in both ways a ring has (one copy by the kernel, and mediums),
+ * run `done` once here and the handler once there, refuse memory that was not exposed that way, and end with
+ * -EHOSTDOWN when the peer goes down. Each test runs both ways.
+ */
+#include <check.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/am/job_fixture.h"
+
+enum { BIG = 300000, EDGE = 64 };
+
+static struct fixture_job job;
+static uint8_t *far,
+    *near; /* process 1's memory, process 0's; with an edge that nobody may touch on both sides */
+
+static unsigned handled, done_count;
+static int done_status;
+
+static void on_finish(struct am *am, const struct am_message *message, void *context)
+{
+    ck_assert_uint_eq(am_self(am), 1);
+    ck_assert_uint_eq(message->source, 0);
+    ck_assert_uint_eq(message->nargs, 2);
+    ck_assert_uint_eq(message->args[1], 99);
+    handled++;
+}
+
+static void on_done(struct am *am, void *context, int status)
+{
+    ck_assert_ptr_eq(context, &done_count);
+    done_count++;
+    done_status = status;
+}
+
+static void fill(uint8_t *memory, unsigned seed)
+{
+    for (size_t i = 0; i < BIG + 2 * EDGE; i++)
+        memory[i] = (uint8_t)(i * 31 + i / 256 + seed);
+}
+
+static void open_pair(bool one_copy)
+{
+    fixture_open(&job, 2, one_copy);
+    far = malloc(BIG + 2 * EDGE);
+    near = malloc(BIG + 2 * EDGE);
+    fill(far, 1);
+    fill(near, 2);
+    handled = done_count = 0;
+    for (unsigned i = 0; i < 2; i++)
+        am_set_handler(job.am[i], 9, on_finish, NULL);
+}
+
+static const uint64_t ping_args[2] = {0, 99};
+
+/* A link copies by itself only after the peer has introduced itself: exchange a message first. */
+static void introduce(void)
+{
+    ck_assert_int_eq(am_request(job.am[0], 1, 9, ping_args, 2, NULL, 0), 0);
+    am_set_handler(job.am[0], 8, on_finish, NULL);
+    fixture_settle(&job);
+    ck_assert_uint_eq(handled, 1);
+    handled = 0;
+}
+
+static void on_nothing(struct am *am, const struct am_message *message, void *context)
+{
+}
+
+static void open_with(bool one_copy)
+{
+    open_pair(one_copy);
+    introduce();
+    am_set_handler(job.am[0], 8, on_nothing, NULL);
+    ck_assert_int_eq(am_request(job.am[1], 0, 8, NULL, 0, NULL, 0), 0);
+    fixture_settle(&job);
+}
+
+static void open_one_copy(void)
+{
+    open_with(true);
+}
+
+static void open_mediums(void)
+{
+    open_with(false);
+}
+
+static void close_pair(void)
+{
+    fixture_close(&job);
+    free(far);
+    free(near);
+}
+
+/* How often process 0 has copied by itself. */
+static uint64_t copies(void)
+{
+    const char *name;
+
+    for (unsigned i = 0;; i++) {
+        uint64_t value = am_counter(job.am[0], i, &name);
+
+        ck_assert_ptr_nonnull(name);
+        if (strcmp(name, "ring_one_copy") == 0)
+            return value;
+    }
+}
+
+/* Move `length` bytes and look at everything around them. */
+static void move(size_t length, size_t offset, bool put)
+{
+    struct am_memory memory;
+    uint8_t *expected = malloc(BIG + 2 * EDGE);
+    uint8_t *target = put ? far : near;
+    const uint8_t *source = put ? near : far;
+    int result;
+
+    fill(far, 1);
+    fill(near, 2);
+    memcpy(expected, target, BIG + 2 * EDGE);
+    memcpy(expected + EDGE + (put ? offset : 0), source + EDGE + (put ? 0 : offset), length);
+    handled = done_count = 0;
+    ck_assert_int_eq(am_expose(job.am[1], 0, far + EDGE, BIG, put ? AM_WRITE : AM_READ, &memory),
+                     0);
+    do {
+        result = put ? am_put(job.am[0], 1, &memory, offset, near + EDGE, length, 9, ping_args, 2,
+                              on_done, &done_count)
+                     : am_get(job.am[0], 1, &memory, offset, near + EDGE, length, 9, ping_args, 2,
+                              on_done, &done_count);
+        fixture_poll(&job);
+    } while (result == -EAGAIN);
+    ck_assert_int_eq(result, 0);
+    fixture_settle(&job);
+    am_conceal(job.am[1], &memory);
+    ck_assert_uint_eq(done_count, 1);
+    ck_assert_int_eq(done_status, 0);
+    ck_assert_uint_eq(handled, 1);
+    ck_assert_int_eq(memcmp(expected, target, BIG + 2 * EDGE), 0);
+    free(expected);
+}
+
+static const size_t lengths[] = {0, 1, 8191, 8192, 8193, 100001, BIG};
+
+START_TEST(get_moves_exactly_these_bytes)
+{
+    move(lengths[_i], 0, false);
+    if (lengths[_i] < BIG)
+        move(lengths[_i], BIG - lengths[_i], false);
+}
+END_TEST
+
+START_TEST(put_moves_exactly_these_bytes)
+{
+    move(lengths[_i], 0, true);
+    if (lengths[_i] < BIG)
+        move(lengths[_i], BIG - lengths[_i], true);
+}
+END_TEST
+
+START_TEST(many_at_once)
+{
+    struct am_memory memory[40];
+
+    for (unsigned i = 0; i < 40; i++) {
+        int result;
+
+        ck_assert_int_eq(am_expose(job.am[1], 0, far + EDGE + i * 7000, 7000, AM_READ, &memory[i]),
+                         0);
+        while ((result = am_get(job.am[0], 1, &memory[i], 0, near + EDGE + i * 7000, 7000, 9,
+                                ping_args, 2, on_done, &done_count)) == -EAGAIN)
+            fixture_poll(&job);
+        ck_assert_int_eq(result, 0);
+    }
+    fixture_settle(&job);
+    ck_assert_uint_eq(copies(), strcmp(getenv("CARAVAN_SINGLE_COPY"), "yes") == 0 ? 40 : 0);
+    ck_assert_uint_eq(done_count, 40);
+    ck_assert_uint_eq(handled, 40);
+    ck_assert_int_eq(memcmp(near + EDGE, far + EDGE, 40 * 7000), 0);
+    for (unsigned i = 0; i < 40; i++)
+        am_conceal(job.am[1], &memory[i]);
+}
+END_TEST
+
+/* Only the way through mediums asks the owner. */
+START_TEST(the_owner_refuses)
+{
+    struct am_memory memory, wrong;
+
+    ck_assert_int_eq(am_expose(job.am[1], 0, far + EDGE, 1000, AM_READ, &memory), 0);
+    /* Past its end. */
+    ck_assert_int_eq(
+        am_get(job.am[0], 1, &memory, 999, near, 2, 9, ping_args, 2, on_done, &done_count), 0);
+    fixture_settle(&job);
+    ck_assert_uint_eq(done_count, 1);
+    ck_assert_int_eq(done_status, -EFAULT);
+    /* Written, though exposed for reading. */
+    ck_assert_int_eq(
+        am_put(job.am[0], 1, &memory, 0, near, 100, 9, ping_args, 2, on_done, &done_count), 0);
+    fixture_settle(&job);
+    ck_assert_uint_eq(done_count, 2);
+    ck_assert_int_eq(done_status, -EFAULT);
+    /* A name that never was. */
+    wrong = memory;
+    wrong.key += 5;
+    ck_assert_int_eq(
+        am_get(job.am[0], 1, &wrong, 0, near, 100, 9, ping_args, 2, on_done, &done_count), 0);
+    fixture_settle(&job);
+    ck_assert_int_eq(done_status, -EFAULT);
+    /* Concealed. */
+    am_conceal(job.am[1], &memory);
+    done_status = 0;
+    ck_assert_int_eq(
+        am_get(job.am[0], 1, &memory, 0, near, 100, 9, ping_args, 2, on_done, &done_count), 0);
+    fixture_settle(&job);
+    ck_assert_int_eq(done_status, -EFAULT);
+    ck_assert_uint_eq(handled, 0);
+}
+END_TEST
+
+START_TEST(a_peer_that_goes_down_ends_them)
+{
+    struct am_memory memory;
+
+    ck_assert_int_eq(am_expose(job.am[1], 0, far + EDGE, BIG, AM_READ | AM_WRITE, &memory), 0);
+    ck_assert_int_eq(
+        am_get(job.am[0], 1, &memory, 0, near, BIG, 9, ping_args, 2, on_done, &done_count), 0);
+    ck_assert_int_eq(
+        am_put(job.am[0], 1, &memory, 0, near, BIG, 9, ping_args, 2, on_done, &done_count), 0);
+    ck_assert_uint_eq(done_count, 0);
+    am_report_down(job.am[0], 1, "killed");
+    ck_assert_uint_eq(done_count, 2);
+    ck_assert_int_eq(done_status, -EHOSTDOWN);
+    /* And on the side that streams, in the middle of it. */
+    fixture_poll(&job);
+    am_report_down(job.am[1], 0, "killed");
+    am_poll(job.am[1]);
+    am_poll(job.am[1]);
+    am_conceal(job.am[1], &memory);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("am transfers");
+    TCase *one_copy = tcase_create("one copy");
+    TCase *mediums = tcase_create("mediums");
+    TCase *both[] = {one_copy, mediums};
+    SRunner *runner;
+    int failed;
+
+    tcase_add_checked_fixture(one_copy, open_one_copy, close_pair);
+    tcase_add_checked_fixture(mediums, open_mediums, close_pair);
+    for (unsigned i = 0; i < 2; i++) {
+        const int count = sizeof(lengths) / sizeof(lengths[0]);
+
+        tcase_add_loop_test(both[i], get_moves_exactly_these_bytes, 0, count);
+        tcase_add_loop_test(both[i], put_moves_exactly_these_bytes, 0, count);
+        tcase_add_test(both[i], many_at_once);
+        suite_add_tcase(suite, both[i]);
+    }
+    tcase_add_test(mediums, the_owner_refuses);
+    tcase_add_test(mediums, a_peer_that_goes_down_ends_them);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}

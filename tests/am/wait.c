@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Intent: nobody sleeps while a message lies there. First every interleaving of the sleeper's and the sender's steps, with
+ * store buffers as x86 has them, for both kinds of barrier (and without one, to see that the search finds the lost
+ * wake-up); then the real code, two threads that make each other sleep at every message; then am_wait's deadlines.
+ */
+#include <check.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "control/control.h"
+#include "tests/am/job_fixture.h"
+
+/* ---- every interleaving -------------------------------------------------------------------------------- */
+
+enum barrier { NONE, FENCES, MEMBARRIER };
+
+/* Two variables, two threads, each with a store buffer of one entry: all that these steps need. */
+struct state {
+    int sender, sleeper; /* how many steps each has done */
+    int message, asleep; /* memory */
+    int message_buffered, asleep_buffered;
+    int event;  /* the bell was rung */
+    int sleeps; /* 1: blocked on the event */
+};
+
+static unsigned long states, lost;
+
+static void explore(struct state s, enum barrier barrier)
+{
+    bool ended = true;
+
+    states++;
+    /* A store buffer may drain at any time. */
+    if (s.message_buffered) {
+        struct state t = s;
+
+        t.message = 1;
+        t.message_buffered = 0;
+        explore(t, barrier);
+        ended = false;
+    }
+    if (s.asleep_buffered) {
+        struct state t = s;
+
+        t.asleep = 1;
+        t.asleep_buffered = 0;
+        explore(t, barrier);
+        ended = false;
+    }
+    /* The sender: publish, (barrier), look whether the peer sleeps and ring. */
+    if (s.sender == 0) {
+        struct state t = s;
+
+        t.message_buffered = 1;
+        t.sender = 1;
+        explore(t, barrier);
+        ended = false;
+    } else if (s.sender == 1 && !(barrier == FENCES && s.message_buffered)) {
+        struct state t = s;
+
+        if (t.asleep)
+            t.event = 1;
+        t.sender = 2;
+        explore(t, barrier);
+        ended = false;
+    }
+    /* The sleeper: declare itself asleep, barrier, look once more, sleep. */
+    if (s.sleeper == 0) {
+        struct state t = s;
+
+        t.asleep_buffered = 1;
+        t.sleeper = 1;
+        explore(t, barrier);
+        ended = false;
+    } else if (s.sleeper == 1) {
+        struct state t = s;
+        bool may = barrier == NONE || !s.asleep_buffered; /* its own full barrier */
+
+        /* membarrier runs a barrier on the sender's processor as well: its buffer drains. */
+        if (barrier == MEMBARRIER && t.message_buffered) {
+            t.message = 1;
+            t.message_buffered = 0;
+        }
+        if (may) {
+            t.sleeper = 2;
+            explore(t, barrier);
+            ended = false;
+        }
+    } else if (s.sleeper == 2) {
+        struct state t = s;
+
+        t.sleeps = !t.message;
+        t.sleeper = 3;
+        explore(t, barrier);
+        ended = false;
+    }
+    if (ended && s.sleeps && !s.event)
+        lost++;
+}
+
+static void explore_all(enum barrier barrier)
+{
+    struct state start = {0};
+
+    states = lost = 0;
+    explore(start, barrier);
+    ck_assert_uint_gt(states, 100);
+}
+
+START_TEST(no_interleaving_loses_a_wakeup)
+{
+    explore_all(FENCES);
+    ck_assert_uint_eq(lost, 0);
+    explore_all(MEMBARRIER);
+    ck_assert_uint_eq(lost, 0);
+    explore_all(NONE);
+    ck_assert_uint_gt(lost, 0);
+}
+END_TEST
+
+/* ---- the real code ---------------------------------------------------------------------------------------- */
+
+static struct fixture_job job;
+static unsigned received[2]; /* each touched by its own thread only */
+
+static void on_token(struct am *am, const struct am_message *message, void *context)
+{
+    received[am_self(am)]++;
+}
+
+static void open_sleepers(bool fence)
+{
+    memset(received, 0, sizeof(received));
+    fixture_open(&job, 2, true);
+    for (unsigned i = 0; i < 2; i++) {
+        job.am[i]->job.ranks = 3; /* more than cores: never spin, always sleep */
+        if (fence) {
+            job.am[i]->bell.registered = false;
+            job.am[i]->bell.page->fence = 1;
+        }
+        am_set_handler(job.am[i], 1, on_token, NULL);
+    }
+    for (unsigned i = 0; i < 2; i++)
+        ck_assert_int_eq(am_request(job.am[i], 1 - i, 1, NULL, 0, NULL, 0), 0);
+    fixture_settle(&job);
+    ck_assert_uint_eq(received[0], 1);
+    ck_assert_uint_eq(received[1], 1);
+}
+
+enum { ROUNDS = 20000 };
+
+static const char *play(unsigned self)
+{
+    struct am *am = job.am[self];
+    uint64_t start = am_now(am);
+
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        if (self == 0 && am_request(am, 1, 1, NULL, 0, NULL, 0) < 0)
+            return "a request failed";
+        while (received[self] < round + 2) {
+            int result = am_wait(am, am_now(am) + 5000000000u);
+
+            if (result < 0)
+                return "a wait failed";
+            if (result == 0 && am_now(am) - start > 60000000000u)
+                return "a token was lost, or nobody woke us";
+        }
+        if (self == 1 && am_request(am, 0, 1, NULL, 0, NULL, 0) < 0)
+            return "a request failed";
+    }
+    /* A single lost wake-up is five seconds. */
+    return am_now(am) - start > 30000000000u ? "somebody overslept" : NULL;
+}
+
+static const char *complaint[2];
+
+static void *play_thread(void *self)
+{
+    complaint[(uintptr_t)self] = play((unsigned)(uintptr_t)self);
+    return NULL;
+}
+
+START_TEST(nobody_oversleeps)
+{
+    pthread_t threads[2];
+
+    open_sleepers(_i == 1);
+    for (uintptr_t i = 0; i < 2; i++)
+        pthread_create(&threads[i], NULL, play_thread, (void *)i);
+    for (unsigned i = 0; i < 2; i++) {
+        pthread_join(threads[i], NULL);
+        if (complaint[i])
+            ck_abort_msg("thread %u: %s", i, complaint[i]);
+    }
+    ck_assert_uint_gt(job.am[0]->sleeps, ROUNDS / 10);
+    fixture_close(&job);
+}
+END_TEST
+
+START_TEST(a_wait_ends_at_its_deadline)
+{
+    uint64_t start;
+
+    fixture_open(&job, 2, true);
+    start = am_now(job.am[0]);
+    ck_assert_int_eq(am_wait(job.am[0], start + 30000000), 0);
+    ck_assert_uint_ge(am_now(job.am[0]) - start, 30000000);
+    ck_assert_int_eq(am_wait(job.am[0], start), 0);
+    fixture_close(&job);
+}
+END_TEST
+
+/* The agent's end closes: nobody would ever wake us. */
+START_TEST(a_wait_ends_when_the_agent_dies)
+{
+    fixture_open(&job, 2, true);
+    control_close(job.agent[0]);
+    ck_assert_int_eq(am_wait(job.am[0], AM_FOREVER), -ECONNRESET);
+    ck_assert_int_eq(am_fence(job.am[0]), -ECONNRESET);
+    job.agent[0] = NULL;
+    fixture_close(&job);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("am waiting");
+    TCase *waiting = tcase_create("waiting");
+    SRunner *runner;
+    int failed;
+
+    tcase_set_timeout(waiting, 60);
+    tcase_add_test(waiting, no_interleaving_loses_a_wakeup);
+    tcase_add_loop_test(waiting, nobody_oversleeps, 0, 2);
+    tcase_add_test(waiting, a_wait_ends_at_its_deadline);
+    tcase_add_test(waiting, a_wait_ends_when_the_agent_dies);
+    suite_add_tcase(suite, waiting);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
