@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "am/core.h"
-#include "am/link/wire.h"
 #include "am/port/port.h"
 #include "control/control.h"
 
@@ -62,8 +61,10 @@ static int am_lock_create(struct am *am)
 
 static void am_free(struct am *am)
 {
-    if (am->wire)
+    if (am->wire) {
         am->wire->ops->close(am->wire);
+        am->job.port = NULL; /* was the wire's */
+    }
     if (am->ring)
         am->ring->ops->close(am->ring);
     transfer_close(am);
@@ -250,10 +251,12 @@ static inline int request_send(struct am *am, uint32_t peer, unsigned handler, u
         return -EINVAL;
     if (unlikely(length > AM_MAX_MEDIUM))
         return -EMSGSIZE;
+    am_enter(am);
     result = link_find(am, peer, &link);
-    if (unlikely(result < 0))
-        return result;
-    return link->ops->send(link, &message);
+    if (likely(result == 0))
+        result = link->ops->send(link, &message);
+    am_leave(am);
+    return result;
 }
 
 int am_request(struct am *am, uint32_t peer, unsigned handler, const uint64_t *args, unsigned nargs,
@@ -409,7 +412,7 @@ static __attribute__((noinline)) int control_look(struct am *am)
     return result;
 }
 
-int am_poll(struct am *am)
+static inline int poll_all(struct am *am)
 {
     int handled = 0;
 
@@ -429,6 +432,16 @@ int am_poll(struct am *am)
         if (am->sleeper)
             bell_ring_slow(&am->bell);
     }
+    return handled;
+}
+
+int am_poll(struct am *am)
+{
+    int handled;
+
+    am_enter(am);
+    handled = poll_all(am);
+    am_leave(am);
     return handled;
 }
 
@@ -468,12 +481,16 @@ void am_abort(struct am *am, int status, const char *text)
 int am_describe(struct am *am, uint32_t process, char *text, size_t size)
 {
     const struct am_link *link = process < am->job.size ? am->peers[process].link : NULL;
+    int length;
 
     if (process >= am->job.size)
         return snprintf(text, size, "no such process");
     if (!link)
         return snprintf(text, size, "nothing sent yet");
-    return link->ops->describe(am->peers[process].link, text, size);
+    am_enter(am);
+    length = link->ops->describe(am->peers[process].link, text, size);
+    am_leave(am);
+    return length;
 }
 
 uint64_t am_counter(const struct am *am, unsigned index, const char **name)

@@ -16,3 +16,7 @@ int packet_open(struct am_port **port, int fd, const char *interface, const uint
     close(fd);
     return -EOPNOTSUPP;
 }
+
+void wire_enter_slow(struct wire_gate *gate)
+{
+}

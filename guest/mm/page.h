@@ -57,8 +57,8 @@ struct page_counts {
 };
 void page_count(struct page_counts *counts);
 
-struct start_info;
-void page_init(const struct start_info *info);
+/* Take over what the builder left free: everything above the boot stack, whose top is `boot_stack`. */
+void page_init(const struct start_info *info, uint64_t boot_stack);
 
 /* Give a range of pages that the builder filled (the initrd) to the allocator's care: each page has
  * one owner from then on. */

@@ -128,6 +128,14 @@ def mpirun(ranks, command, timeout=60, **arguments):
     return result
 
 
+def alone(command, timeout=30):
+    """Run a program on our library without mpirun."""
+    began = time.monotonic()
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=timeout,
+                          stderr=subprocess.PIPE, text=True, env=dict(os.environ, LD_LIBRARY_PATH=LIB))
+    return Result(done.returncode, done.stdout, done.stderr, time.monotonic() - began)
+
+
 def named_things():
     """What may outlive processes: files in /dev/shm and of the session in /tmp, System V shared memory."""
     things = set(glob.glob("/dev/shm/*")) | set(glob.glob("/tmp/caravan*")) | set(glob.glob("/run/caravan*"))

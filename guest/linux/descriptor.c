@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Opening, closing and duplicating. */
+#include "guest/linux/calls.h"
+#include "guest/linux/file.h"
+#include "guest/linux/process.h"
+#include "guest/linux/user.h"
+
+#include <linux/fcntl.h>
+
+static long open_path(struct path *path, unsigned flags, unsigned mode)
+{
+    struct inode *inode = path->inode;
+    struct file *file;
+    int error, descriptor;
+
+    if (!inode) {
+        if (!(flags & O_CREAT))
+            return -ENOENT;
+        if (path->directory)
+            return -EISDIR;
+        inode = inode_create(S_IFREG | (mode & 07777 & ~process.umask));
+        if (!inode)
+            return -ENOSPC;
+        error = directory_add(path->parent, path->name, path->length, inode);
+        if (error) {
+            inode_hold(inode);
+            inode_put(inode);
+            return error;
+        }
+    } else {
+        if ((flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
+            return -EEXIST;
+        if (S_ISLNK(inode->mode) && !(flags & O_PATH))
+            return -ELOOP;
+        if (S_ISDIR(inode->mode) &&
+            ((flags & O_ACCMODE) != O_RDONLY || flags & (O_CREAT | O_TRUNC)) && !(flags & O_PATH))
+            return -EISDIR;
+        if (flags & O_DIRECTORY && !S_ISDIR(inode->mode))
+            return -ENOTDIR;
+        if (flags & O_TRUNC && inode->ops == &file_regular_ops && !(flags & O_PATH)) {
+            error = inode_truncate(inode, 0);
+            if (error)
+                return error;
+        }
+    }
+    file = file_open(inode, flags, &error);
+    if (!file)
+        return error;
+    file->path = name_absolute(path);
+    descriptor = descriptor_install(file, 0, flags & O_CLOEXEC);
+    if (descriptor < 0)
+        file_put(file);
+    return descriptor;
+}
+
+long sys_openat(int directory, const char *user_name, unsigned flags, unsigned mode)
+{
+    bool follow = !(flags & O_NOFOLLOW) && (flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL);
+    struct path path;
+    int error = name_find(directory, user_name, follow, false, &path);
+
+    if (error)
+        return error;
+    if ((flags & O_TMPFILE) == O_TMPFILE)
+        return -EOPNOTSUPP; /* tmpfile and others fall back to a name */
+    return open_path(&path, flags, mode);
+}
+
+long sys_open(const char *name, unsigned flags, unsigned mode)
+{
+    return sys_openat(AT_FDCWD, name, flags, mode);
+}
+
+long sys_creat(const char *name, unsigned mode)
+{
+    return sys_openat(AT_FDCWD, name, O_CREAT | O_WRONLY | O_TRUNC, mode);
+}
+
+long sys_close(int descriptor)
+{
+    if (!file_of(descriptor))
+        return -EBADF;
+    descriptor_replace(descriptor, NULL);
+    return 0;
+}
+
+long sys_close_range(unsigned first, unsigned last, unsigned flags)
+{
+    if (first > last || flags & ~4u) /* CLOSE_RANGE_CLOEXEC */
+        return -EINVAL;
+    for (unsigned i = first; i <= last && i < FILE_COUNT; i++) {
+        if (!file_of((int)i))
+            continue;
+        if (flags)
+            descriptor_set_closing((int)i, true);
+        else
+            descriptor_replace((int)i, NULL);
+    }
+    return 0;
+}
+
+static long duplicate(int descriptor, int least, bool close_on_exec)
+{
+    struct file *file = file_of(descriptor);
+    int copy;
+
+    if (!file)
+        return -EBADF;
+    if (least < 0 || least >= FILE_COUNT)
+        return -EINVAL;
+    copy = descriptor_install(file, least, close_on_exec);
+    if (copy >= 0)
+        file_hold(file);
+    return copy;
+}
+
+long sys_dup(int descriptor)
+{
+    return duplicate(descriptor, 0, false);
+}
+
+long sys_dup3(int descriptor, int copy, unsigned flags)
+{
+    struct file *file = file_of(descriptor);
+
+    if (!file || (unsigned)copy >= FILE_COUNT)
+        return -EBADF;
+    if (flags & ~O_CLOEXEC || descriptor == copy)
+        return -EINVAL;
+    file_hold(file);
+    descriptor_replace(copy, file);
+    descriptor_set_closing(copy, flags & O_CLOEXEC);
+    return copy;
+}
+
+long sys_dup2(int descriptor, int copy)
+{
+    if (descriptor == copy)
+        return file_of(descriptor) ? copy : -EBADF;
+    return sys_dup3(descriptor, copy, 0);
+}
+
+long sys_fcntl(int descriptor, int command, uint64_t argument)
+{
+    struct file *file = file_of(descriptor);
+    unsigned changeable = O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME | FASYNC;
+
+    if (!file)
+        return -EBADF;
+    switch (command) {
+    case F_DUPFD:
+        return duplicate(descriptor, (int)argument, false);
+    case F_DUPFD_CLOEXEC:
+        return duplicate(descriptor, (int)argument, true);
+    case F_GETFD:
+        return descriptor_closing(descriptor);
+    case F_SETFD:
+        descriptor_set_closing(descriptor, argument & FD_CLOEXEC);
+        return 0;
+    case F_GETFL:
+        return file->flags | O_LARGEFILE;
+    case F_SETFL:
+        file->flags = (file->flags & ~changeable) | ((unsigned)argument & changeable);
+        return 0;
+    case F_GETLK: { /* nobody else is there to hold a lock */
+        struct flock lock;
+
+        if (user_read(&lock, (void *)argument, sizeof lock))
+            return -EFAULT;
+        lock.l_type = F_UNLCK;
+        return user_write((void *)argument, &lock, sizeof lock);
+    }
+    case F_SETLK:
+    case F_SETLKW: {
+        struct flock lock;
+
+        return user_read(&lock, (void *)argument, sizeof lock);
+    }
+    default:
+        return -EINVAL;
+    }
+}
+
+long sys_flock(int descriptor, int operation)
+{
+    return file_of(descriptor) ? 0 : -EBADF;
+}
