@@ -414,15 +414,14 @@ static __attribute__((noinline)) int control_look(struct am *am)
 
 static inline int poll_all(struct am *am)
 {
-    int handled;
+    int handled = 0;
 
     if (unlikely(--am->polls_to_control == 0)) {
-        int result = control_look(am);
-
-        if (result < 0)
-            return result;
+        handled = control_look(am);
+        if (handled < 0)
+            return handled;
     }
-    handled = am->ring->ops->poll(am->ring);
+    handled += am->ring->ops->poll(am->ring);
     if (am->wire)
         handled += am->wire->ops->poll(am->wire);
     if (am->work)
