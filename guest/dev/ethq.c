@@ -176,7 +176,7 @@ static int ethq_open(struct file *file)
     if (!xenstore_port())
         return -ENODEV;
     if (!queue) {
-        queue = page_alloc_run(sizeof *queue >> PAGE_SHIFT);
+        queue = page_alloc_row(sizeof *queue >> PAGE_SHIFT);
         if (!queue)
             return -ENOMEM;
         error = netfront_start(&front, &front_ops, NULL, queue);

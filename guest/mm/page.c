@@ -149,20 +149,6 @@ void *page_alloc_zeroed(void)
     return page;
 }
 
-void *page_alloc_run(size_t count)
-{
-    uint64_t first;
-
-    while (mapped - fresh < count + RESERVE)
-        if (!linear_extend())
-            return NULL;
-    first = fresh;
-    fresh += count;
-    for (size_t i = 0; i < count; i++)
-        owners[first + i] = 1;
-    return page_address(first);
-}
-
 void page_ref(void *page)
 {
     uint16_t *count = &owners[page_pfn(page)];

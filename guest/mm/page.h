@@ -44,10 +44,6 @@ void *page_of_mfn(uint64_t mfn);
 void *page_alloc(void);
 void *page_alloc_zeroed(void);
 
-/* `count` pages in a row, each with one owner, contents undefined: for what is long-lived, since only
- * memory that was never touched lies in a row. NULL. */
-void *page_alloc_run(size_t count);
-
 /* One more owner; one owner less (the last one frees the page). */
 void page_ref(void *page);
 void page_put(void *page);
