@@ -146,7 +146,7 @@ static void say(struct netfront *nf, const char *what, const char *detail)
 
 static void say_fault(struct netfront *nf)
 {
-    char numbers[64], value_text[TEXT_DECIMAL_MAX], limit_text[11];
+    char numbers[128], value_text[TEXT_DECIMAL_MAX], limit_text[11];
     uint32_t value, limit;
     const char *fault = ethq_report(nf->queue, &value, &limit);
 
@@ -271,10 +271,13 @@ static int find(struct netfront *nf)
     error = text_join(path, sizeof path, nf->backend, "/state", NULL);
     if (!error)
         error = nf->ops->watch(nf->host, path);
-    if (!error)
-        error = state_switch(nf, body_initialising);
+    if (error) {
+        nf->backend[0] = 0;
+        return fail(nf, "cannot watch the backend", error);
+    }
+    error = state_switch(nf, body_initialising);
     if (error)
-        return fail(nf, "cannot follow the backend's state", error);
+        return fail(nf, "cannot begin", error);
     nf->phase = NETFRONT_WAITING;
     return 0;
 }
@@ -398,11 +401,16 @@ static int advance(struct netfront *nf)
         }
         return back == XenbusStateConnected ? 0 : close_down(nf);
     case NETFRONT_CLOSED:
+        if (state_read(nf, 0, nf->device) != XenbusStateClosed)
+            return close_down(nf);
         if (back == XenbusStateInitWait || (back == XenbusStateClosed && online(nf)))
             return reopen(nf);
         return 0;
-    case NETFRONT_ABSENT:
     case NETFRONT_FAILED:
+        if (state_read(nf, 0, nf->device) != XenbusStateClosed)
+            transact(nf, body_closed);
+        return 0;
+    case NETFRONT_ABSENT:
         return 0;
     }
     return 0;

@@ -15,7 +15,7 @@
 
 struct store_node {
     char path[128];
-    char value[64];
+    char value[128];
 };
 
 struct store {
