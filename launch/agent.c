@@ -411,7 +411,9 @@ static int take_line(struct agent *agent, char *line)
     } else if (strcmp(command, "caravan_prepare") == 0) {
         char text[512] = "";
 
-        if (!agent->failed && (!agent->frames || node_open(agent) == 0)) {
+        if (!agent->failed) {
+            if (agent->frames)
+                node_open(agent);
             node_describe(agent, text, sizeof(text));
             channel_send_line(agent->channel, "cmd=caravan_prepared%s", text);
         }

@@ -136,6 +136,7 @@ struct agent {
     char interface[16];
     uint8_t mac[6];
     uint16_t mtu;
+    char *port_error; /* why there is none of this */
     struct beacon *beacon;
     struct watch beacon_watch;
 };
@@ -168,8 +169,8 @@ void pmi_barrier_out(struct agent *agent);
 void pmi_down(struct agent *agent, uint32_t process, const char *reason);
 
 /* node.c */
-/* Open the interface, a socket for each rank and one for this agent. 0, or an error that was told to mpirun. */
-int node_open(struct agent *agent);
+/* Open the interface, a socket for each rank and one for this agent; or keep why that could not be. */
+void node_open(struct agent *agent);
 /* The rest of the caravan_prepared line. */
 void node_describe(const struct agent *agent, char *text, size_t size);
 /* Send a rank its caravan_port line, where the job uses frames. */

@@ -11,6 +11,7 @@
 #include <net/if.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,20 @@
 #include "am/port/packet_helper.h"
 
 enum { HELPER_TIMEOUT = 10000 }; /* ms for the helper's next line */
+
+/* Why there will be no frames. A program that does not use them is not in the way of it: told when a rank joins. */
+__attribute__((format(printf, 2, 3))) static void node_fail(struct agent *agent, const char *format,
+                                                            ...)
+{
+    char text[512];
+    va_list list;
+
+    va_start(list, format);
+    vsnprintf(text, sizeof(text), format, list);
+    va_end(list);
+    free(agent->port_error);
+    agent->port_error = text_copy(text);
+}
 
 /* The first of the names that this node has; the first of all where there is none, for the helper's message. */
 static char *choose_name(const char *interfaces)
@@ -166,7 +181,7 @@ static int take_socket(struct agent *agent, struct control_message *message)
     return 0;
 }
 
-/* Take one line. 1: that was the last; 0; or an error, after telling mpirun. */
+/* Take one line. 1: that was the last; 0; or an error, after node_fail. */
 static int take_line(struct agent *agent, struct control_message *message)
 {
     int result = 0;
@@ -180,18 +195,18 @@ static int take_line(struct agent *agent, struct control_message *message)
     } else if (strcmp(message->command, "packet_error") == 0) {
         const char *text = control_get(message, "text");
 
-        agent_fail(agent, "%s", text ? text : PACKET_HELPER_PROGRAM " failed");
+        node_fail(agent, "%s", text ? text : PACKET_HELPER_PROGRAM " failed");
         return -EIO;
     } else {
         result = -EPROTO;
     }
     if (result < 0)
-        agent_fail(agent, PACKET_HELPER_PROGRAM " said something that is not understood; are both"
-                                                " programs of one version?");
+        node_fail(agent, PACKET_HELPER_PROGRAM " said something that is not understood; are both"
+                                               " programs of one version?");
     return result;
 }
 
-int node_open(struct agent *agent)
+void node_open(struct agent *agent)
 {
     struct strings command = {0};
     struct control_message message;
@@ -205,7 +220,7 @@ int node_open(struct agent *agent)
     stream = pid > 0 ? control_open(fd) : NULL;
     result = pid < 0 ? (int)pid : stream ? 0 : -ENOMEM;
     if (result < 0)
-        agent_fail(agent, "%s: cannot be run: %s", command.list[0], strerror(-result));
+        node_fail(agent, "%s: cannot be run: %s", command.list[0], strerror(-result));
     while (result == 0) {
         int received = control_receive(stream, &message);
 
@@ -217,8 +232,8 @@ int node_open(struct agent *agent)
             received = -ETIMEDOUT;
         }
         if (received < 0) {
-            agent_fail(agent, "%s: %s", command.list[0],
-                       received == -ECONNRESET ? "it ended too early" : strerror(-received));
+            node_fail(agent, "%s: %s", command.list[0],
+                      received == -ECONNRESET ? "it ended too early" : strerror(-received));
             result = received;
             break;
         }
@@ -232,7 +247,6 @@ int node_open(struct agent *agent)
     }
     control_close(stream);
     strings_clear(&command);
-    return result < 0 ? result : 0;
 }
 
 void node_describe(const struct agent *agent, char *text, size_t size)
@@ -240,7 +254,7 @@ void node_describe(const struct agent *agent, char *text, size_t size)
     char mac[2 * sizeof(agent->mac) + 1];
 
     text[0] = '\0';
-    if (!agent->frames)
+    if (!agent->frames || agent->port_error)
         return;
     control_write_bytes(mac, agent->mac, sizeof(agent->mac));
     snprintf(text, size, " mac=%s mtu=%u agent=1", mac, agent->mtu);
@@ -254,6 +268,10 @@ int node_send_port(struct rank *rank)
 
     if (!agent->frames)
         return 0;
+    if (agent->port_error) {
+        agent_rank_failed(rank, "no way to the other nodes: %s", agent->port_error);
+        return 0;
+    }
     if (rank->port < 0)
         return -EBADF;
     control_write_bytes(mac, agent->mac, sizeof(agent->mac));
@@ -267,6 +285,7 @@ int node_send_port(struct rank *rank)
 
 void node_close(struct agent *agent)
 {
+    free(agent->port_error);
     if (!agent->beacon)
         return;
     loop_unwatch(agent->loop, &agent->beacon_watch);
