@@ -3,7 +3,7 @@
  * Intent: derived datatypes mean the same here and in Open MPI. Types are nested at random from a seed; printed are
  * bounds, sizes, how they were made, what packing and unpacking moves, and how elements are counted. same.py compares.
  * Displacements keep every type aligned: Open MPI's padding of what is not depends on the order of the
- * blocks. Blocks of a vector do not overlap: there its packing is wrong (vector 3 2 -1 of MPI_BYTE, say).
+ * blocks. Blocks of a vector do not touch backwards: there its packing is wrong (vector 3 1 -1 of MPI_BYTE, say).
  *
  * usage: types FIRST_SEED LAST_SEED
  */
@@ -66,7 +66,7 @@ static MPI_Datatype construct(MPI_Datatype part)
         MPI_Type_contiguous(below(5), part, &made);
         break;
     case 1:
-        MPI_Type_vector(count, length, below(2) ? length + below(4) : -length - below(4), part,
+        MPI_Type_vector(count, length, below(2) ? length + below(4) : -length - 1 - below(3), part,
                         &made);
         break;
     case 2:
