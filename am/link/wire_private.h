@@ -18,10 +18,8 @@
 #include "am/link/wire.h"
 #include "am/port/port.h"
 
-#ifndef likely
-#define likely(x) __builtin_expect(!!(x), 1)
+#define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
-#endif
 
 #define MICROSECOND 1000ull
 #define MILLISECOND 1000000ull
@@ -224,7 +222,12 @@ enum wire_count {
 struct wire_helper;
 
 struct wire {
-    struct wire_gate gate; /* first, and its transport first in that */
+    struct am_transport transport; /* first */
+    /* Who uses the wire: the program's threads (one at a time), or the helper. */
+    uint32_t inside; /* how deep the program is in it */
+    uint32_t helper_inside; /* 1: the helper is, or wants to be */
+    bool fenced; /* this kernel has no membarrier: the program's side needs a fence */
+
     const struct am_job *job;
     struct am_port *port;
     uint64_t incarnation;
@@ -286,6 +289,24 @@ static inline uint64_t max64(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
+/* ---- the gate: wire_helper.c explains it ---- */
+void wire_enter_slow(struct wire *wire); /* wait for the helper to leave; it is quick */
+
+static inline void wire_enter(struct wire *wire)
+{
+    __atomic_store_n(&wire->inside, wire->inside + 1, __ATOMIC_RELAXED);
+    if (unlikely(wire->fenced))
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    if (unlikely(__atomic_load_n(&wire->helper_inside, __ATOMIC_ACQUIRE)))
+        wire_enter_slow(wire);
+}
+
+static inline void wire_leave(struct wire *wire)
+{
+    __atomic_store_n(&wire->inside, wire->inside - 1, __ATOMIC_RELEASE);
+}
+
 /* ---- wire.c ---- */
 struct wire_peer *wire_peer_get(struct wire *wire, uint32_t process); /* made if need be; NULL: no memory */
 struct wire_buffer *wire_buffer_grow(struct wire *wire);
@@ -342,7 +363,7 @@ static inline void wire_flush_unless_polling(struct wire *wire)
 int wire_send(struct am_link *link, const struct am_outgoing *message);
 int wire_bulk(struct am_link *link, uint32_t transfer, uint64_t offset, const void *source, size_t length,
               am_done *done, void *context);
-bool wire_drained(struct am_link *link);
+bool wire_peer_drained(const struct wire_peer *peer);
 int wire_resend(struct wire_peer *peer, uint64_t seq); /* 0 or -EAGAIN */
 void wire_pump(struct wire_peer *peer);                /* what waits, as far as there is room */
 int wire_send_control(struct wire_peer *peer, enum frame_kind kind, const void *payload, size_t length);
