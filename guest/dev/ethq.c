@@ -294,6 +294,12 @@ static unsigned ethq_ports(struct file *file, evtchn_port_t *ports, unsigned roo
     return count;
 }
 
+void device_ethq_stop(void)
+{
+    if (queue)
+        netfront_stop(&front);
+}
+
 const struct file_ops device_ethq_ops = {
     .open = ethq_open,
     .release = ethq_release,
