@@ -115,13 +115,12 @@ no_memory:
 static struct am_link *wire_connect(struct am_transport *transport, uint32_t process)
 {
     struct wire *wire = wire_of(transport);
-    struct wire_peer *peer = wire_peer_get(wire, process);
+    struct wire_peer *peer;
 
-    if (!peer)
-        return NULL;
-    if (!peer->open && !peer->down && !peer->left && peer->hello_at == NEVER)
+    peer = wire_peer_get(wire, process);
+    if (peer && !peer->open && !peer->down && !peer->left && peer->hello_at == NEVER)
         wire_hello_start(peer);
-    return &peer->link;
+    return peer ? &peer->link : NULL;
 }
 
 void wire_busy_add(struct wire_peer *peer)
@@ -330,10 +329,8 @@ static int wire_poll(struct am_transport *transport)
     return delivered;
 }
 
-static void wire_flush(struct am_transport *transport)
+static void flush(struct wire *wire)
 {
-    struct wire *wire = wire_of(transport);
-
     for (struct wire_peer *peer = wire->busy; peer; peer = peer->next_busy)
         if (peer->owed && !peer->down)
             wire_send_ack(peer);
@@ -341,15 +338,21 @@ static void wire_flush(struct am_transport *transport)
         wire_flush_port(wire);
 }
 
+static void wire_flush(struct am_transport *transport)
+{
+    flush(wire_of(transport));
+}
+
+/* The program stays inside while it sleeps: the frame that it waits for must not go to the helper. */
 static bool wire_sleep(struct am_transport *transport, int *fd, uint64_t *deadline)
 {
     struct wire *wire = wire_of(transport);
     size_t length;
 
-    wire_flush(transport);
+    flush(wire);
+    *fd = wire->port->ops->descriptor(wire->port);
     if (wire->backlog || wire->done || wire->port->ops->rx_next(wire->port, &length))
         return true;
-    *fd = wire->port->ops->descriptor(wire->port);
     *deadline = min64(*deadline, wire->next_due);
     if (wire->helper && wire->next_due == NEVER)
         __atomic_store_n(&wire->armed, 0, __ATOMIC_RELAXED);
@@ -370,6 +373,11 @@ static void wire_peer_down(struct am_transport *transport, uint32_t process)
 
     if (process < wire->job->size && wire->peers[process])
         wire_peer_fail(wire->peers[process], NULL);
+}
+
+static bool wire_drained(struct am_link *link)
+{
+    return wire_peer_drained((struct wire_peer *)link);
 }
 
 /* ---- looking at it ------------------------------------------------------------------------------------- */
@@ -433,7 +441,7 @@ static void wire_close(struct am_transport *transport)
         struct wire_peer *peer = wire->peers[i];
 
         if (peer && peer->open && !peer->down)
-            wire_send_control(peer, wire_drained(&peer->link) ? FRAME_BYE : FRAME_RESET, NULL, 0);
+            wire_send_control(peer, wire_peer_drained(peer) ? FRAME_BYE : FRAME_RESET, NULL, 0);
     }
     if (wire->unflushed)
         wire_flush_port(wire);

@@ -205,7 +205,7 @@ void wire_bye_receive(struct wire_peer *peer)
 {
     peer->left = true;
     peer->hello_at = NEVER;
-    if (!wire_drained(&peer->link))
+    if (!wire_peer_drained(peer))
         wire_peer_failf(peer, "has left the job and not taken frame %llu and %llu after it",
                         (unsigned long long)peer->tx_una,
                         (unsigned long long)(peer->tx_next - peer->tx_una));

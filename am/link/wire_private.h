@@ -18,10 +18,8 @@
 #include "am/link/wire.h"
 #include "am/port/port.h"
 
-#ifndef likely
-#define likely(x) __builtin_expect(!!(x), 1)
+#define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
-#endif
 
 #define MICROSECOND 1000ull
 #define MILLISECOND 1000000ull
@@ -342,7 +340,7 @@ static inline void wire_flush_unless_polling(struct wire *wire)
 int wire_send(struct am_link *link, const struct am_outgoing *message);
 int wire_bulk(struct am_link *link, uint32_t transfer, uint64_t offset, const void *source, size_t length,
               am_done *done, void *context);
-bool wire_drained(struct am_link *link);
+bool wire_peer_drained(const struct wire_peer *peer);
 int wire_resend(struct wire_peer *peer, uint64_t seq); /* 0 or -EAGAIN */
 void wire_pump(struct wire_peer *peer);                /* what waits, as far as there is room */
 int wire_send_control(struct wire_peer *peer, enum frame_kind kind, const void *payload, size_t length);

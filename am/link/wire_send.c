@@ -162,11 +162,12 @@ void wire_pump(struct wire_peer *peer)
         peer->staged = staged->next;
         if (!peer->staged)
             peer->staged_end = &peer->staged;
-        if (!peer->request && !(staged->header.flags & AM_IS_REPLY)) {
-            peer->request = staged;
-        } else {
+        if (staged->header.flags & AM_IS_REPLY) {
             staged->next = peer->replies;
             peer->replies = staged;
+        } else {
+            staged->next = NULL;
+            peer->request = staged;
         }
     }
     while ((bulk = peer->bulks) != NULL) {
@@ -184,6 +185,14 @@ void wire_pump(struct wire_peer *peer)
     }
 }
 
+/* Something waits, and nothing is under way whose acknowledgement would bring credit: see wire_timeout. */
+static void ask_for_credit(struct wire_peer *peer)
+{
+    peer->rto_at = am_now(peer->link.am) + peer->rto;
+    wire_due(peer, peer->rto_at);
+    wire_arm(peer->wire);
+}
+
 static void stage(struct wire_peer *peer, struct wire_staged *staged, const struct am_outgoing *message)
 {
     uint8_t *end = staged->bytes;
@@ -199,12 +208,8 @@ static void stage(struct wire_peer *peer, struct wire_staged *staged, const stru
     peer->staged_end = &staged->next;
     wire_pump(peer);
     wire_flush_unless_polling(peer->wire);
-    if (peer->staged && peer->tx_next == peer->tx_una && peer->open) {
-        /* Nothing is under way whose acknowledgement would bring credit: ask for it in time. */
-        peer->rto_at = am_now(peer->link.am) + peer->rto;
-        wire_due(peer, peer->rto_at);
-    }
-    wire_arm(peer->wire);
+    if (peer->staged && peer->tx_next == peer->tx_una)
+        ask_for_credit(peer);
 }
 
 static int send_slow(struct wire_peer *peer, const struct am_outgoing *message)
@@ -245,17 +250,17 @@ int wire_send(struct am_link *link, const struct am_outgoing *message)
     struct wire_peer *peer = (struct wire_peer *)link;
     size_t length = sizeof(struct frame_message) +
                     (message->header.flags & AM_NARGS) * sizeof(uint64_t) + message->header.length;
+    int result = -EAGAIN;
 
-    if (likely(peer->open && !peer->staged && length <= peer->room && window_has_room(peer, 0)) &&
-        likely(send_one(peer, message) == 0))
-        return 0;
-    return send_slow(peer, message);
+    if (likely(peer->open && !peer->staged && length <= peer->room && window_has_room(peer, 0)))
+        result = send_one(peer, message);
+    if (unlikely(result < 0))
+        result = send_slow(peer, message);
+    return result;
 }
 
-int wire_bulk(struct am_link *link, uint32_t transfer, uint64_t offset, const void *source, size_t length,
-              am_done *done, void *context)
+static int bulk_start(struct wire_peer *peer, const struct wire_bulk *values)
 {
-    struct wire_peer *peer = (struct wire_peer *)link;
     struct wire *wire = peer->wire;
     struct wire_bulk *bulk = wire->free_bulks;
 
@@ -267,15 +272,8 @@ int wire_bulk(struct am_link *link, uint32_t transfer, uint64_t offset, const vo
         wire->free_bulks = bulk->next;
     else if (!(bulk = malloc(sizeof(*bulk))))
         return -EAGAIN;
-    *bulk = (struct wire_bulk){
-        .source = source,
-        .offset = offset,
-        .length = length,
-        .done = done,
-        .context = context,
-        .transfer = transfer,
-    };
-    if (length == 0) {
+    *bulk = *values;
+    if (bulk->length == 0) {
         wire_bulk_end(wire, bulk, 0);
         return 0;
     }
@@ -283,11 +281,25 @@ int wire_bulk(struct am_link *link, uint32_t transfer, uint64_t offset, const vo
     peer->bulks_end = &bulk->next;
     wire_pump(peer);
     wire_flush_unless_polling(wire);
-    if (peer->tx_next == peer->tx_una) {
-        peer->rto_at = am_now(link->am) + peer->rto;
-        wire_due(peer, peer->rto_at);
-    }
+    if (peer->tx_next == peer->tx_una)
+        ask_for_credit(peer);
     return 0;
+}
+
+int wire_bulk(struct am_link *link, uint32_t transfer, uint64_t offset, const void *source, size_t length,
+              am_done *done, void *context)
+{
+    struct wire_peer *peer = (struct wire_peer *)link;
+    struct wire_bulk bulk = {
+        .source = source,
+        .offset = offset,
+        .length = length,
+        .done = done,
+        .context = context,
+        .transfer = transfer,
+    };
+
+    return bulk_start(peer, &bulk);
 }
 
 /* The transfer is over: its source is free, its starter is told at the end of the poll. */
@@ -299,10 +311,8 @@ void wire_bulk_end(struct wire *wire, struct wire_bulk *bulk, int status)
     wire->done_end = &bulk->next;
 }
 
-bool wire_drained(struct am_link *link)
+bool wire_peer_drained(const struct wire_peer *peer)
 {
-    struct wire_peer *peer = (struct wire_peer *)link;
-
     return peer->down || (peer->tx_una == peer->tx_next && !peer->staged && !peer->bulks);
 }
 

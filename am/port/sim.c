@@ -20,7 +20,7 @@ struct sim_frame {
     uint64_t at;
     uint64_t order; /* frames that arrive at once arrive in the order in which they were sent */
     uint32_t length;
-    uint8_t pad[2]; /* the payload after both headers is 8-byte aligned, as on a real port */
+    uint8_t pad[6]; /* what follows the Ethernet header is 8-byte aligned, as on a real port */
     uint8_t bytes[SIM_MAX_FRAME];
 };
 
@@ -196,6 +196,10 @@ static void transmit(struct sim *sim, struct sim_frame *frame)
 
     if (sim->tap)
         sim->tap(sim->tap_context, frame->bytes, frame->length);
+    if (faults->path_mtu && frame->length > (uint32_t)PORT_HEADER + faults->path_mtu) {
+        frame_free(sim, frame);
+        return;
+    }
     if (faults->replay) {
         remember(sim, frame);
         if (happens(sim, faults->replay)) {
@@ -205,8 +209,7 @@ static void transmit(struct sim *sim, struct sim_frame *frame)
                 launch(sim, copy, at + sim_random(sim, 1000 * (faults->delay + 1)));
         }
     }
-    if (is_cut(sim, frame->bytes + 6, frame->bytes) || happens(sim, faults->loss) ||
-        (faults->path_mtu && frame->length > PORT_HEADER + faults->path_mtu)) {
+    if (is_cut(sim, frame->bytes + 6, frame->bytes) || happens(sim, faults->loss)) {
         frame_free(sim, frame);
         return;
     }
@@ -365,7 +368,7 @@ struct am_port *sim_port(struct sim *sim, uint32_t number, const uint8_t mac[6],
     if (!port)
         return NULL;
     port->rx = calloc(rx_slots ? rx_slots : 1, sizeof(*port->rx));
-    if (!port->rx || PORT_HEADER + mtu > SIM_MAX_FRAME) {
+    if (!port->rx || (size_t)PORT_HEADER + mtu > SIM_MAX_FRAME) {
         free(port->rx);
         free(port);
         return NULL;
@@ -407,15 +410,31 @@ void sim_tap(struct sim *sim, sim_listener *listener, void *context)
     sim->tap_context = context;
 }
 
-void sim_inject(struct sim *sim, const void *bytes, size_t length, uint64_t delay)
+static struct sim_frame *frame_of(struct sim *sim, const void *bytes, size_t length)
 {
     struct sim_frame *frame = length <= SIM_MAX_FRAME ? frame_new(sim) : NULL;
 
-    if (!frame)
-        return;
-    frame->length = (uint32_t)length;
-    memcpy(frame->bytes, bytes, length);
-    launch(sim, frame, sim->now + delay);
+    if (frame) {
+        frame->length = (uint32_t)length;
+        memcpy(frame->bytes, bytes, length);
+    }
+    return frame;
+}
+
+void sim_send(struct sim *sim, const void *bytes, size_t length)
+{
+    struct sim_frame *frame = frame_of(sim, bytes, length);
+
+    if (frame)
+        transmit(sim, frame);
+}
+
+void sim_inject(struct sim *sim, const void *bytes, size_t length, uint64_t delay)
+{
+    struct sim_frame *frame = frame_of(sim, bytes, length);
+
+    if (frame)
+        launch(sim, frame, sim->now + delay);
 }
 
 void sim_cut(struct sim *sim, const uint8_t a[6], const uint8_t *b, uint64_t until)

@@ -57,6 +57,9 @@ int sim_listen(struct sim *sim, uint32_t number, sim_listener *listener, void *c
 /* Every frame that is sent, before anything happens to it. */
 void sim_tap(struct sim *sim, sim_listener *listener, void *context);
 
+/* Send a frame from no port, with all that may happen to frames. */
+void sim_send(struct sim *sim, const void *frame, size_t length);
+
 /* Put a frame on the wire; no fault befalls it. */
 void sim_inject(struct sim *sim, const void *frame, size_t length, uint64_t delay);
 

@@ -2,6 +2,7 @@
 /* The process: identity, limits, usage, its one thread, its end. */
 #include "guest/linux/process.h"
 #include "guest/boot/boot.h"
+#include "guest/dev/device.h"
 #include "guest/linux/calls.h"
 #include "guest/linux/signal.h"
 #include "guest/linux/user.h"
@@ -49,6 +50,15 @@ static void process_end(void)
                   counts.free * 4, counts.total * 4, vm_resident_peak * 4, counts.tables * 4,
                   counts.kernel * 4);
     }
+    /* Peers that asked to be told of our end are told, and the network's backend is left in order. */
+    for (struct area *area = vm_first(), *next; area; area = next) {
+        next = area->next;
+        if (area->device && area->file)
+            vm_unmap(area->start, area->end - area->start);
+    }
+    for (int i = 0; i < FILE_COUNT; i++)
+        descriptor_replace(i, NULL);
+    device_ethq_stop();
     /* Under QEMU with -no-reboot, as dom0, a reboot ends the emulator; a power-off would leave it. */
     boot_shutdown(boot_is_dom0() ? SHUTDOWN_reboot : SHUTDOWN_poweroff);
 }

@@ -20,9 +20,10 @@ extern struct registers *user_registers;
 #define SYSCALLS(X)                                                                                \
     /* io.c */                                                                                     \
     X(read)                                                                                        \
-    X(write) X(pread64) X(pwrite64) X(readv) X(writev) X(preadv) X(pwritev) X(lseek) X(ioctl)      \
-        X(fsync) X(fdatasync) X(sync) X(ftruncate) X(truncate) X(fallocate) X(fadvise64)           \
-            X(sendfile) X(copy_file_range) /* descriptor.c */                                      \
+    X(write)                                                                                       \
+    X(pread64) X(pwrite64) X(readv) X(writev) X(preadv) X(pwritev) X(lseek) X(ioctl) X(fsync)      \
+        X(fdatasync) X(sync) X(ftruncate) X(truncate) X(fallocate) X(fadvise64) X(sendfile)        \
+            X(copy_file_range) /* descriptor.c */                                                  \
         X(open) X(openat) X(creat) X(close) X(close_range) X(dup) X(dup2) X(dup3) X(fcntl)         \
             X(flock) /* name.c */                                                                  \
         X(stat) X(lstat) X(fstat) X(newfstatat) X(statx) X(statfs) X(fstatfs) X(access)            \

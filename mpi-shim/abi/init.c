@@ -86,9 +86,8 @@ EXPORT(MPI_Finalized);
 int PMPI_Abort(MPI_Comm comm, int code)
 {
     require_initialized(CALL);
-    core_abort(code, "MPI_Abort(%s, %d) was called by rank %d (host %s)",
-               comm_ok(comm) ? comm_label(comm) : "?", code, core.predefined.world->rank,
-               am_host(core.am, core.self));
+    core_abort(code, "MPI_Abort(%s, %d) was called by rank %d",
+               comm_ok(comm) ? comm_label(comm) : "?", code, core.predefined.world->rank);
 }
 EXPORT(MPI_Abort);
 

@@ -24,7 +24,7 @@ void require_initialized(const char *call)
     exit(EXIT_FAILURE);
 }
 
-/* One line: who, where, which call, what. The explanation says it best, the class's text is for those who know MPI. */
+/* One line; am_abort says which process and host it comes from. The explanation says it best, the class's text is for those who know MPI. */
 static void die(const char *call, int error) __attribute__((noreturn));
 static void die(const char *call, int error)
 {
@@ -37,9 +37,8 @@ static void die(const char *call, int error)
         snprintf(number, sizeof(number), "error %d", error);
         text = number;
     }
-    core_abort(error > 0 && error < 256 ? error : EXIT_FAILURE, "%s on rank %d (host %s): %s%s%s%s",
-               call, world->rank, am_host(core.am, core.self), note, note[0] ? " (" : "", text,
-               note[0] ? ")" : "");
+    core_abort(error > 0 && error < 256 ? error : EXIT_FAILURE, "%s on rank %d: %s%s%s%s", call,
+               world->rank, note, note[0] ? " (" : "", text, note[0] ? ")" : "");
 }
 
 /* `object` points to the handle, for the program's function. */

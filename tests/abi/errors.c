@@ -78,7 +78,7 @@ static const struct fatal {
 };
 
 /* In a process of its own, whose messages are read. */
-START_TEST(fatal)
+START_TEST(ends_the_job)
 {
     const struct fatal *fatal = &fatals[_i];
     char command[4096], text[4096];
@@ -360,7 +360,7 @@ int main(int argc, char **argv)
     }
     MPI_Init(&argc, &argv);
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
-    tcase_add_loop_test(test, fatal, 0, sizeof(fatals) / sizeof(fatals[0]));
+    tcase_add_loop_test(test, ends_the_job, 0, sizeof(fatals) / sizeof(fatals[0]));
     tcase_add_test(test, point_to_point);
     tcase_add_test(test, collective);
     tcase_add_test(test, objects);

@@ -13,10 +13,11 @@
 #define TYPES(X)                                                                                   \
     X(MPI_BYTE)                                                                                    \
     X(MPI_PACKED)                                                                                  \
-    X(MPI_CHAR) X(MPI_SHORT) X(MPI_INT) X(MPI_LONG) X(MPI_FLOAT) X(MPI_DOUBLE) X(MPI_LONG_DOUBLE)  \
-        X(MPI_UNSIGNED_CHAR) X(MPI_SIGNED_CHAR) X(MPI_UNSIGNED_SHORT) X(MPI_UNSIGNED_LONG)         \
-            X(MPI_UNSIGNED) X(MPI_FLOAT_INT) X(MPI_DOUBLE_INT) X(MPI_LONG_DOUBLE_INT) X(           \
-                MPI_LONG_INT) X(MPI_SHORT_INT) X(MPI_2INT) X(MPI_WCHAR) X(MPI_LONG_LONG_INT)       \
+    X(MPI_CHAR)                                                                                    \
+    X(MPI_SHORT) X(MPI_INT) X(MPI_LONG) X(MPI_FLOAT) X(MPI_DOUBLE) X(MPI_LONG_DOUBLE) X(           \
+        MPI_UNSIGNED_CHAR) X(MPI_SIGNED_CHAR) X(MPI_UNSIGNED_SHORT) X(MPI_UNSIGNED_LONG)           \
+        X(MPI_UNSIGNED) X(MPI_FLOAT_INT) X(MPI_DOUBLE_INT) X(MPI_LONG_DOUBLE_INT) X(MPI_LONG_INT)  \
+            X(MPI_SHORT_INT) X(MPI_2INT) X(MPI_WCHAR) X(MPI_LONG_LONG_INT)                         \
                 X(MPI_UNSIGNED_LONG_LONG) X(MPI_2COMPLEX) X(MPI_2DOUBLE_COMPLEX) X(MPI_CHARACTER)  \
                     X(MPI_LOGICAL) X(MPI_LOGICAL4) X(MPI_INTEGER) X(MPI_INTEGER1) X(MPI_INTEGER2)  \
                         X(MPI_INTEGER4) X(MPI_INTEGER8) X(MPI_REAL) X(MPI_REAL4) X(MPI_REAL8) X(   \
@@ -38,7 +39,8 @@
 #define OPS(X)                                                                                     \
     X(MPI_MAX)                                                                                     \
     X(MPI_MIN)                                                                                     \
-    X(MPI_SUM) X(MPI_PROD) X(MPI_LAND) X(MPI_BAND) X(MPI_LOR) X(MPI_BOR) X(MPI_LXOR) X(MPI_BXOR)   \
+    X(MPI_SUM)                                                                                     \
+    X(MPI_PROD) X(MPI_LAND) X(MPI_BAND) X(MPI_LOR) X(MPI_BOR) X(MPI_LXOR) X(MPI_BXOR)              \
         X(MPI_MAXLOC) X(MPI_MINLOC)
 
 static void show_type(const char *name, MPI_Datatype type)
