@@ -347,7 +347,7 @@ int main(int argc, char **argv)
     Suite *suite = suite_create("errors");
     TCase *test = tcase_create("errors");
     SRunner *runner;
-    int failed;
+    int failed, provided;
 
     program = argv[0];
     for (unsigned i = 0; argc > 1 && i < sizeof(fatals) / sizeof(fatals[0]); i++) {
@@ -358,7 +358,8 @@ int main(int argc, char **argv)
         fatals[i].run();
         return 0; /* not reached where it is fatal */
     }
-    MPI_Init(&argc, &argv);
+    MPI_Init_thread(&argc, &argv, getenv("THREADS") ? MPI_THREAD_MULTIPLE : MPI_THREAD_SINGLE,
+                    &provided);
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
     tcase_add_loop_test(test, ends_the_job, 0, sizeof(fatals) / sizeof(fatals[0]));
     tcase_add_test(test, point_to_point);
