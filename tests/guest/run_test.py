@@ -5,7 +5,7 @@
 A folder has `test.ini` and usually a program. The program is built in each of the ways that test.ini names,
 runs here, on Linux, and in the guest, and must write the same bytes and end in the same way.
 
-    [test]
+    [name]                       one run; there may be several, and [DEFAULT] for what they share
     intent = what this test shows
     source = main.c              compiled by cc, c++ or gfortran, by its suffix; or
     program = /usr/bin/bc        a program of the system's
@@ -14,7 +14,9 @@ runs here, on Linux, and in the guest, and must write the same bytes and end in 
     arguments = -l {folder}/pi.bc
     environment = LC_ALL=C ...
     files = {folder}/pi.bc ...   into the initrd, beside the program and its libraries; HOST:GUEST
+    libraries = {folder}/x.so ... as files, with the libraries they need
     stdin = {folder}/input
+    prepare = a shell command that runs here first, in {directory}
     memory = 256                 MiB of the machine
     timeout = 60                 seconds in the guest
     options = counters=1         for the kernel
@@ -69,7 +71,7 @@ def run_here(program, arguments, environment, stdin, directory):
     with open(stdin or "/dev/null", "rb") as source:
         result = subprocess.run([program, *arguments], stdin=source, stdout=subprocess.PIPE,
                                 stderr=subprocess.STDOUT, cwd=directory, env=environment,
-                                timeout=120, check=False)
+                                timeout=60, check=False)
     code = result.returncode
     return result.stdout, 128 - code if code < 0 else code
 
@@ -92,13 +94,15 @@ def run_one(kernel, folder, test, program, directory):
 
     arguments = words("arguments")
     environment = words("environment")
-    stdin = test.get("stdin", "").format(folder=folder)
+    stdin = test.get("stdin", "").format(folder=folder, directory=directory)
     archive = initrd.Initrd()
     if os.path.exists(program):
         archive.add_program(program)
     for name in words("files"):
         host, _, guest = name.partition(":")
         archive.add(host, guest or host)
+    for name in words("libraries"):
+        archive.add_program(name)
     options = words("options")
     if stdin:
         archive.add(stdin)
@@ -127,29 +131,38 @@ def run_one(kernel, folder, test, program, directory):
     check_messages([line for line in test.get("messages", "").splitlines() if line], result)
 
 
+def run_section(kernel, folder, test, link, directory):
+    if "prepare" in test:
+        command = test["prepare"].format(folder=folder, directory=directory)
+        subprocess.run(command, shell=True, cwd=directory, check=True)
+    if "source" in test:
+        program = build(folder, test["source"], link, test.get("flags", "-O2").split(), directory)
+    else:
+        program = test["program"].format(folder=folder, directory=directory)
+        if program.startswith("/usr/") and not os.path.exists(program):
+            raise xenhost.Missing(program)
+    run_one(kernel, folder, test, program, directory)
+
+
 def main():
     kernel, folder = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
     parser = configparser.ConfigParser(interpolation=None)
     with open(os.path.join(folder, "test.ini"), encoding="utf-8") as file:
         parser.read_file(file)
-    test = parser["test"]
     failed = 0
-    with tempfile.TemporaryDirectory(prefix="caravan-guest-") as directory:
-        for link in test.get("link", "dynamic").split():
-            try:
-                if "source" in test:
-                    program = build(folder, test["source"], link, test.get("flags", "-O2").split(),
-                                    directory)
-                else:
-                    program = test["program"].format(folder=folder)
-                run_one(kernel, folder, test, program, directory)
-                print(f"{os.path.basename(folder)}, {link}: good")
-            except Failure as failure:
-                print(f"{os.path.basename(folder)}, {link}: {failure}")
-                failed = 1
-            except xenhost.Missing as missing:
-                print(f"skipped: this machine lacks {missing}")
-                return xenhost.SKIP
+    for name in parser.sections():
+        for link in parser[name].get("link", "dynamic").split():
+            what = f"{os.path.basename(folder)}, {name}, {link}"
+            with tempfile.TemporaryDirectory(prefix="caravan-guest-") as directory:
+                try:
+                    run_section(kernel, folder, parser[name], link, directory)
+                    print(f"{what}: good")
+                except Failure as failure:
+                    print(f"{what}: {failure}")
+                    failed = 1
+                except xenhost.Missing as missing:
+                    print(f"skipped: this machine lacks {missing}")
+                    return xenhost.SKIP
     return failed
 
 

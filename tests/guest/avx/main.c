@@ -12,16 +12,17 @@
 static void handler(int signal)
 {
     asm volatile("vpcmpeqd %%ymm0, %%ymm0, %%ymm0; vpcmpeqd %%ymm5, %%ymm5, %%ymm5;"
-                 "vpcmpeqd %%ymm15, %%ymm15, %%ymm15" ::: "xmm0", "xmm5", "xmm15");
+                 "vpcmpeqd %%ymm15, %%ymm15, %%ymm15" ::
+                     : "xmm0", "xmm5", "xmm15");
 }
 
 /* All sixteen registers loaded, something done, all sixteen compared. */
-#define ROUND(pattern, result, asm_between, ...)                                                    \
-    asm volatile("vbroadcastsd (%1), %%ymm0; vaddpd %%ymm0, %%ymm0, %%ymm5;"                         \
-                 "vaddpd %%ymm5, %%ymm0, %%ymm15;" asm_between                                       \
-                 "vmovupd %%ymm0, (%2); vmovupd %%ymm5, 32(%2); vmovupd %%ymm15, 64(%2)"             \
-                 : "=&a"(unused)                                                                     \
-                 : "r"(pattern), "r"(result), ##__VA_ARGS__                                          \
+#define ROUND(pattern, result, asm_between, ...)                                                   \
+    asm volatile("vbroadcastsd (%1), %%ymm0; vaddpd %%ymm0, %%ymm0, %%ymm5;"                       \
+                 "vaddpd %%ymm5, %%ymm0, %%ymm15;" asm_between                                     \
+                 "vmovupd %%ymm0, (%2); vmovupd %%ymm5, 32(%2); vmovupd %%ymm15, 64(%2)"           \
+                 : "=&a"(unused)                                                                   \
+                 : "r"(pattern), "r"(result), ##__VA_ARGS__                                        \
                  : "memory", "rcx", "r11", "xmm0", "xmm5", "xmm15")
 
 static int check(const double *result, double pattern)
@@ -29,7 +30,8 @@ static int check(const double *result, double pattern)
     int wrong = 0;
 
     for (int i = 0; i < 4; i++)
-        wrong += result[i] != pattern || result[4 + i] != 2 * pattern || result[8 + i] != 3 * pattern;
+        wrong += result[i] != pattern || result[4 + i] != 2 * pattern ||
+                 result[8 + i] != 3 * pattern;
     return wrong;
 }
 
@@ -55,8 +57,8 @@ int main(void)
     wrong = 0;
     signal(SIGUSR1, handler);
     for (int i = 0; i < 200; i++, pattern += 0.5) {
-        ROUND(&pattern, result, "mov %[nr], %%eax; syscall;", [nr] "i"(SYS_tgkill), "D"((long)getpid()),
-              "S"((long)getpid()), "d"((long)SIGUSR1));
+        ROUND(&pattern, result, "mov %[nr], %%eax; syscall;", [nr] "i"(SYS_tgkill),
+              "D"((long)getpid()), "S"((long)getpid()), "d"((long)SIGUSR1));
         wrong += check(result, pattern);
     }
     printf("after signals: %ld wrong\n", wrong);

@@ -55,7 +55,8 @@ int main(void)
     gettimeofday(&day, NULL);
     int64_t apart = by_vdso(CLOCK_REALTIME) - (day.tv_sec * 1000000000ll + day.tv_usec * 1000ll);
     printf("gettimeofday agrees: %d\n", apart >= 0 && apart < 1000000000);
-    printf("time agrees: %d\n", syscall(SYS_time, NULL) - by_call(CLOCK_REALTIME) / 1000000000 <= 1);
+    printf("time agrees: %d\n",
+           syscall(SYS_time, NULL) - by_call(CLOCK_REALTIME) / 1000000000 <= 1);
     printf("a sensible year: %d\n", by_vdso(CLOCK_REALTIME) / 1000000000 > 1600000000);
 
     int64_t before = by_vdso(CLOCK_MONOTONIC);

@@ -156,7 +156,8 @@ int main(void)
     printf("shared reaches the file: %d, private does not: %d\n", check[0] == 'S', check[1] != 'P');
     pwrite(fd, "W", 1, 12);
     printf("writes are seen: %d\n", a[12] == 'W');
-    printf("beyond the end: %s\n", touch(mmap(NULL, 8 * PAGE, PROT_READ, MAP_SHARED, fd, 0) + 5 * PAGE, 0));
+    printf("beyond the end: %s\n",
+           touch(mmap(NULL, 8 * PAGE, PROT_READ, MAP_SHARED, fd, 0) + 5 * PAGE, 0));
     show_int("sync", msync(a, 4 * PAGE, MS_SYNC));
     c = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, fd, 2 * PAGE);
     printf("offset: %d\n", ((int *)c)[0]);
@@ -183,7 +184,8 @@ int main(void)
     show("no kind", mmap(NULL, PAGE, PROT_READ, MAP_ANONYMOUS, -1, 0));
     show("no file", mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, 99, 0));
     show("fixed, unaligned", mmap((void *)0x10000001, PAGE, PROT_READ, ANON | MAP_FIXED, -1, 0));
-    show("fixed, kernel", mmap((void *)0xffff800000000000, PAGE, PROT_READ, ANON | MAP_FIXED, -1, 0));
+    show("fixed, kernel",
+         mmap((void *)0xffff800000000000, PAGE, PROT_READ, ANON | MAP_FIXED, -1, 0));
     show_int("unmap, unaligned", munmap((void *)0x10000001, PAGE));
     show_int("unmap nothing", munmap((void *)0x10000000, PAGE));
     printf("null: %s\n", touch(NULL, 0));

@@ -42,7 +42,8 @@ static void skip(int signal, siginfo_t *info, void *context)
 
     printf("fault: signal %d code %d address %d trap %lld", signal, info->si_code,
            info->si_addr == (void *)0x1234, (long long)uc->uc_mcontext.gregs[REG_TRAPNO]);
-    printf(" alternate stack %d\n", (char *)&here >= alternate && (char *)&here < alternate + sizeof alternate);
+    printf(" alternate stack %d\n",
+           (char *)&here >= alternate && (char *)&here < alternate + sizeof alternate);
     uc->uc_mcontext.gregs[REG_RIP] += 3;
     uc->uc_mcontext.gregs[REG_RBX] = 77;
 }
