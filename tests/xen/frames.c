@@ -46,8 +46,8 @@ static int device;
 static uint8_t peer[6];
 static uint64_t count;
 
-static uint64_t sent, acknowledged, given_up; /* numbers; a sum of numbers not waited for */
-static uint64_t expected, received, gaps, told;     /* of the peer's */
+static uint64_t sent, acknowledged, given_up;   /* numbers; a sum of numbers not waited for */
+static uint64_t expected, received, gaps, told; /* of the peer's */
 static uint64_t damaged, repeated, strange, stalls, outages;
 static bool peer_done;
 static uint64_t last_progress, last_frame;
@@ -184,7 +184,7 @@ static int call_wait(bool ring, uint64_t deadline)
 static void idle(void)
 {
     static uint32_t generation = 1;
-    static bool told;
+    static bool down;
     uint64_t start = now();
 
     while (now() - start < SPIN_NS)
@@ -196,14 +196,14 @@ static void idle(void)
         perror("frames: ETHQ_WAIT");
         exit(1);
     }
-    if (!q->link.up && !told) {
-        told = true;
+    if (!q->link.up && !down) {
+        down = true;
         outages++;
         printf("frames: link down at %" PRIu64 " sent, %" PRIu64 " received\n", sent, received);
     }
     if (q->link.generation != generation) {
         generation = q->link.generation;
-        told = false;
+        down = false;
         printf("frames: link up again\n");
     }
 }
