@@ -13,6 +13,7 @@
 #include "am/am.h"
 #include "am/job.h"
 #include "am/link/link.h"
+#include "am/link/wire.h"
 #include "am/region/region.h"
 
 #define likely(x)   __builtin_expect(!!(x), 1)
@@ -106,6 +107,21 @@ void transfer_peer_down(struct am *am, uint32_t peer);
 /* A message for one of the core's handlers; -EPROTO: it cannot be. */
 int transfer_deliver(struct am *am, uint32_t peer, struct am_header header, const uint64_t *args,
                      const void *payload);
+
+/* ---- using the endpoint ---------------------------------------------------------------------------- */
+
+/* Every public call that may reach the wire is bracketed, so that its helper thread stays out. They nest. */
+static inline void am_enter(struct am *am)
+{
+    if (unlikely(am->wire != NULL))
+        wire_enter(am->wire);
+}
+
+static inline void am_leave(struct am *am)
+{
+    if (unlikely(am->wire != NULL))
+        wire_leave(am->wire);
+}
 
 /* ---- am/am.c -------------------------------------------------------------------------------------- */
 
