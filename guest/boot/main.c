@@ -11,6 +11,7 @@
 #include "guest/xen/hypercall.h"
 #include "guest/xen/shared.h"
 #include "guest/xen/time.h"
+#include "guest/xen/xenstore.h"
 
 /* What a shell makes of the same failures. */
 #define EXIT_NOT_RUN   126
@@ -42,6 +43,7 @@ void kernel_main(const struct start_info *info, uint64_t boot_stack)
     time_init();
     page_init(info, boot_stack);
     console_init(info);
+    xenstore_init(); /* dom0 has none */
     trap_init();
     table_init(info);
     cpu_init();

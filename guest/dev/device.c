@@ -17,6 +17,10 @@ void device_init(void)
         {"/dev/random", S_IFCHR | 0666, 1, 8, &device_random_ops},
         {"/dev/urandom", S_IFCHR | 0666, 1, 9, &device_random_ops},
         {"/dev/tty", S_IFCHR | 0666, 5, 0, &device_tty_ops},
+        {"/dev/xen/evtchn", S_IFCHR | 0600, 10, 60, &device_evtchn_ops},
+        {"/dev/xen/gntalloc", S_IFCHR | 0600, 10, 61, &device_gntalloc_ops},
+        {"/dev/xen/gntdev", S_IFCHR | 0600, 10, 62, &device_gntdev_ops},
+        {"/dev/ethq0", S_IFCHR | 0600, 10, 63, &device_ethq_ops},
         {"/dev/console", S_IFIFO | 0600, 0, 0, &device_stream_ops},
     };
 

@@ -2,6 +2,7 @@
 /* The process: identity, limits, usage, its one thread, its end. */
 #include "guest/linux/process.h"
 #include "guest/boot/boot.h"
+#include "guest/dev/device.h"
 #include "guest/linux/calls.h"
 #include "guest/linux/signal.h"
 #include "guest/linux/user.h"
@@ -49,6 +50,15 @@ static void process_end(void)
                   counts.free * 4, counts.total * 4, vm_resident_peak * 4, counts.tables * 4,
                   counts.kernel * 4);
     }
+    /* Peers that asked to be told of our end are told, and the network's backend is left in order. */
+    for (struct area *area = vm_first(), *next; area; area = next) {
+        next = area->next;
+        if (area->device && area->file)
+            vm_unmap(area->start, area->end - area->start);
+    }
+    for (int i = 0; i < FILE_COUNT; i++)
+        descriptor_replace(i, NULL);
+    device_ethq_stop();
     /* Under QEMU with -no-reboot, as dom0, a reboot ends the emulator; a power-off would leave it. */
     boot_shutdown(boot_is_dom0() ? SHUTDOWN_reboot : SHUTDOWN_poweroff);
 }
@@ -545,20 +555,29 @@ long sys_get_mempolicy(int *policy, uint64_t *mask, uint64_t nodes, uint64_t add
     return policy ? user_write(policy, &standard, sizeof standard) : 0;
 }
 
+/* No address family is known: glibc asks for one to reach a name service daemon, and goes on without. */
+long sys_socket(int family, int type, int protocol)
+{
+    return -EAFNOSUPPORT;
+}
+
 long sys_getrandom(void *bytes, size_t count, unsigned flags)
 {
     char chunk[256];
 
     if (flags & ~7u)
         return -EINVAL;
-    count = MIN(count, 0x1fffffful);
+    count = MIN(count, 0x1fffffful); /* as Linux */
+    if (!user_range(bytes, count))
+        return -EFAULT;
     for (size_t done = 0; done < count;) {
-        size_t part = MIN(count - done, sizeof chunk);
+        size_t part = MIN(count - done, sizeof chunk), left;
 
         random_bytes(chunk, part);
-        if (user_write((char *)bytes + done, chunk, part))
+        left = user_copy((char *)bytes + done, chunk, part);
+        done += part - left;
+        if (left)
             return done ? (long)done : -EFAULT;
-        done += part;
     }
     return (long)count;
 }

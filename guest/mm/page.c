@@ -28,7 +28,7 @@ static struct free_page *free_list;
 static uint64_t free_listed;
 static uint16_t *owners;
 static const pte_t *linear_l3; /* level 3 of L4 slot 511 */
-static uint64_t kernel_pages;
+static uint64_t kernel_pages, table_pages;
 
 void *page_of_mfn(uint64_t mfn)
 {
@@ -126,6 +126,7 @@ static bool linear_extend(void)
         entry_write(l2_entry, page_mfn(l1) << PAGE_SHIFT | TABLE_FLAGS);
     }
     mapped = end;
+    page_count_table(1);
     return true;
 }
 
@@ -182,6 +183,26 @@ void page_count(struct page_counts *counts)
     counts->total = pages;
     counts->free = free_mapped() + (pages - mapped);
     counts->kernel = kernel_pages;
+    counts->tables = table_pages;
+}
+
+void page_count_table(int change)
+{
+    table_pages += (uint64_t)change;
+}
+
+void *page_alloc_row(size_t count)
+{
+    void *first;
+
+    while (mapped - fresh < count + RESERVE)
+        if (!linear_extend())
+            return NULL;
+    first = page_address(fresh);
+    for (size_t i = 0; i < count; i++)
+        owners[fresh + i] = 1;
+    fresh += count;
+    return memset(first, 0, count << PAGE_SHIFT);
 }
 
 void page_adopt(const void *first, size_t count)

@@ -44,6 +44,13 @@ void *page_of_mfn(uint64_t mfn);
 void *page_alloc(void);
 void *page_alloc_zeroed(void);
 
+/* `count` pages in a row that were never used, zeroed, with one owner each: what a driver maps as one piece.
+ * Only memory that nobody touched yet is contiguous: NULL when too little of it is left. */
+void *page_alloc_row(size_t count);
+
+/* A page became a page table, or is none any more; for page_count. */
+void page_count_table(int change);
+
 /* One more owner; one owner less (the last one frees the page). */
 void page_ref(void *page);
 void page_put(void *page);

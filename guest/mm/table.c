@@ -69,8 +69,10 @@ static const pte_t *table_create(void)
 {
     void *page = page_alloc_zeroed();
 
-    if (page)
+    if (page) {
         page_protect(page, false); /* Xen takes no page that is writable somewhere */
+        page_count_table(1);
+    }
     return page;
 }
 
@@ -142,6 +144,7 @@ void table_release(uint64_t from, uint64_t to)
         table_set(l2_entry, 0);
         table_commit(true);
         page_protect(l1, true);
+        page_count_table(-1);
         page_put(l1);
     }
 }

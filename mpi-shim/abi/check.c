@@ -63,6 +63,11 @@ int info_bad(const struct info *info)
     return error_note(MPI_ERR_INFO, "%p is not an info object", (const void *)info);
 }
 
+static const char *type_label(const struct datatype *type)
+{
+    return type->name[0] ? type->name : "a derived datatype";
+}
+
 int data_bad(const void *buffer, int count, const struct datatype *type)
 {
     if (count < 0)
@@ -70,8 +75,9 @@ int data_bad(const void *buffer, int count, const struct datatype *type)
     if (!type_ok(type))
         return type_bad(type);
     if (!type->committed)
-        return error_note(MPI_ERR_TYPE, "the datatype %s is not committed", type->name);
-    return error_note(MPI_ERR_BUFFER, "the buffer is a null pointer, for %d %s", count, type->name);
+        return error_note(MPI_ERR_TYPE, "%s is not committed", type_label(type));
+    return error_note(MPI_ERR_BUFFER, "the buffer is a null pointer, for %d of %s", count,
+                      type_label(type));
 }
 
 static int rank_bad(const char *what, int rank, const struct comm *comm)

@@ -9,28 +9,6 @@
 /* clang-format off */
 
 /* Collectives (chapter 5) */
-COMM(MPI_Allgather, comm, const void *sendbuf, int sendcount, MPI_Datatype sendtype, void *recvbuf,
-    int recvcount, MPI_Datatype recvtype, MPI_Comm comm)
-COMM(MPI_Allgatherv, comm, const void *sendbuf, int sendcount, MPI_Datatype sendtype, void *recvbuf,
-    const int recvcounts[], const int displs[], MPI_Datatype recvtype, MPI_Comm comm)
-COMM(MPI_Allreduce, comm, const void *sendbuf, void *recvbuf, int count, MPI_Datatype datatype,
-    MPI_Op op, MPI_Comm comm)
-COMM(MPI_Alltoall, comm, const void *sendbuf, int sendcount, MPI_Datatype sendtype, void *recvbuf,
-    int recvcount, MPI_Datatype recvtype, MPI_Comm comm)
-COMM(MPI_Alltoallv, comm, const void *sendbuf, const int sendcounts[], const int sdispls[],
-    MPI_Datatype sendtype, void *recvbuf, const int recvcounts[], const int rdispls[],
-    MPI_Datatype recvtype, MPI_Comm comm)
-COMM(MPI_Alltoallw, comm, const void *sendbuf, const int sendcounts[], const int sdispls[],
-    const MPI_Datatype sendtypes[], void *recvbuf, const int recvcounts[], const int rdispls[],
-    const MPI_Datatype recvtypes[], MPI_Comm comm)
-COMM(MPI_Barrier, comm, MPI_Comm comm)
-COMM(MPI_Bcast, comm, void *buffer, int count, MPI_Datatype datatype, int root, MPI_Comm comm)
-COMM(MPI_Exscan, comm, const void *sendbuf, void *recvbuf, int count, MPI_Datatype datatype,
-    MPI_Op op, MPI_Comm comm)
-COMM(MPI_Gather, comm, const void *sendbuf, int sendcount, MPI_Datatype sendtype, void *recvbuf,
-    int recvcount, MPI_Datatype recvtype, int root, MPI_Comm comm)
-COMM(MPI_Gatherv, comm, const void *sendbuf, int sendcount, MPI_Datatype sendtype, void *recvbuf,
-    const int recvcounts[], const int displs[], MPI_Datatype recvtype, int root, MPI_Comm comm)
 COMM(MPI_Iallgather, comm, const void *sendbuf, int sendcount, MPI_Datatype sendtype, void *recvbuf,
     int recvcount, MPI_Datatype recvtype, MPI_Comm comm, MPI_Request *request)
 COMM(MPI_Iallgatherv, comm, const void *sendbuf, int sendcount, MPI_Datatype sendtype,
@@ -69,19 +47,6 @@ COMM(MPI_Iscatter, comm, const void *sendbuf, int sendcount, MPI_Datatype sendty
 COMM(MPI_Iscatterv, comm, const void *sendbuf, const int sendcounts[], const int displs[],
     MPI_Datatype sendtype, void *recvbuf, int recvcount, MPI_Datatype recvtype, int root,
     MPI_Comm comm, MPI_Request *request)
-COMM(MPI_Reduce, comm, const void *sendbuf, void *recvbuf, int count, MPI_Datatype datatype,
-    MPI_Op op, int root, MPI_Comm comm)
-COMM(MPI_Reduce_scatter, comm, const void *sendbuf, void *recvbuf, const int recvcounts[],
-    MPI_Datatype datatype, MPI_Op op, MPI_Comm comm)
-COMM(MPI_Reduce_scatter_block, comm, const void *sendbuf, void *recvbuf, int recvcount,
-    MPI_Datatype datatype, MPI_Op op, MPI_Comm comm)
-COMM(MPI_Scan, comm, const void *sendbuf, void *recvbuf, int count, MPI_Datatype datatype,
-    MPI_Op op, MPI_Comm comm)
-COMM(MPI_Scatter, comm, const void *sendbuf, int sendcount, MPI_Datatype sendtype, void *recvbuf,
-    int recvcount, MPI_Datatype recvtype, int root, MPI_Comm comm)
-COMM(MPI_Scatterv, comm, const void *sendbuf, const int sendcounts[], const int displs[],
-    MPI_Datatype sendtype, void *recvbuf, int recvcount, MPI_Datatype recvtype, int root,
-    MPI_Comm comm)
 
 /* Communicators (chapter 6) */
 COMM(MPI_Comm_idup, comm, MPI_Comm comm, MPI_Comm *newcomm, MPI_Request *request)

@@ -66,10 +66,11 @@ static int type_fail(struct datatype *type)
     return error_note(ERR_NO_MEM, "no memory for the layout of a datatype");
 }
 
-/* Bounds of a type under construction: of every block, empty or not (MPI 3.1 section 4.1.6). */
+/* Bounds of a type under construction: of all its blocks; or, where bounds were set by MPI_Type_create_resized or a
+ * subarray somewhere inside, of those blocks alone (MPI 3.1 section 4.1.7, lb_marker and ub_marker). */
 struct bounds {
     bool any;
-    bool explicit; /* given by MPI_Type_create_resized somewhere inside: no padding */
+    bool set;
     ptrdiff_t lower, upper;
 };
 
@@ -80,8 +81,10 @@ static void bounds_add(struct bounds *bounds, ptrdiff_t offset, size_t count, pt
     ptrdiff_t span = (ptrdiff_t)(length - 1) * type->extent;
     ptrdiff_t lower, upper;
 
-    if (count == 0 || length == 0)
+    if (count == 0 || length == 0 || (bounds->set && !type->bounded))
         return;
+    if (type->bounded && !bounds->set)
+        *bounds = (struct bounds){.set = true};
     lower = offset + type->lb + (reach < 0 ? reach : 0) + (span < 0 ? span : 0);
     upper = offset + type->lb + type->extent + (reach > 0 ? reach : 0) + (span > 0 ? span : 0);
     if (!bounds->any || lower < bounds->lower)
@@ -89,7 +92,6 @@ static void bounds_add(struct bounds *bounds, ptrdiff_t offset, size_t count, pt
     if (!bounds->any || upper > bounds->upper)
         bounds->upper = upper;
     bounds->any = true;
-    bounds->explicit |= type->bounded;
 }
 
 /* Append blocks to a type under construction, and its bounds and alignment with them. */
@@ -110,9 +112,9 @@ static void type_finish(struct datatype *type, const struct bounds *bounds)
 
     type->lb = bounds->any ? bounds->lower : 0;
     type->extent = bounds->any ? bounds->upper - bounds->lower : 0;
-    type->bounded = bounds->explicit;
+    type->bounded = bounds->set;
     /* The compiler pads a struct to its alignment, and so does the standard's epsilon. */
-    if (!bounds->explicit && type->extent % type->align != 0)
+    if (!bounds->set && type->extent % type->align != 0)
         type->extent += type->align - type->extent % type->align;
     fitted = realloc(layout, sizeof(*layout) + layout->parts * sizeof(layout->part[0]));
     if (fitted)
@@ -287,14 +289,14 @@ int datatype_resized(struct datatype *old, ptrdiff_t lb, ptrdiff_t extent, struc
     type->contents->datatype[0] = old;
     if (!type_append(type, &bounds, 0, 1, 0, 1, old))
         return type_fail(type);
-    bounds = (struct bounds){.any = true, .explicit = true, .lower = lb, .upper = lb + extent};
+    bounds = (struct bounds){.any = true, .set = true, .lower = lb, .upper = lb + extent};
     type_finish(type, &bounds);
     *made = type;
     return 0;
 }
 
 /* From the fastest dimension outwards, each a vector of the one before. The outermost vector is a hidden part of the
- * new type. */
+ * new type. The bounds are those of the whole array, from 0 on, whatever the bounds of `old` (section 4.1.3). */
 int datatype_subarray(int dimensions, const int *sizes, const int *subsizes, const int *starts,
                       int order, struct datatype *old, struct datatype **made)
 {
@@ -334,8 +336,7 @@ int datatype_subarray(int dimensions, const int *sizes, const int *subsizes, con
         datatype_release(row);
         return type_fail(type);
     }
-    bounds = (struct bounds){
-        .any = true, .explicit = true, .lower = old->lb, .upper = old->lb + stride};
+    bounds = (struct bounds){.any = true, .set = true, .upper = stride};
     type_finish(type, &bounds);
     datatype_release(row); /* type_finish retained it */
     *made = type;
@@ -353,7 +354,7 @@ int datatype_dup(struct datatype *old, struct datatype **made)
     if (!type_append(type, &bounds, 0, 1, 0, 1, old))
         return type_fail(type);
     bounds = (struct bounds){
-        .any = true, .explicit = old->bounded, .lower = old->lb, .upper = old->lb + old->extent};
+        .any = true, .set = old->bounded, .lower = old->lb, .upper = old->lb + old->extent};
     type_finish(type, &bounds);
     type->committed = old->committed;
     *made = type;
