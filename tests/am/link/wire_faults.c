@@ -25,7 +25,8 @@ enum {
     HANDLER_PUT,
     TRANSFERS_MOST = 4, /* under way, of one process */
     TRANSFER_BYTES = 300000,
-    ROUNDS_MOST = 3000000,
+    REPORT_EVERY = 10000000,
+    ROUNDS_MOST = 20000000,
     ROUNDS_HASTY = 200000,
 };
 
@@ -518,7 +519,7 @@ int main(int argc, char **argv)
         {"verbose", no_argument, NULL, 'v'},
         {0},
     };
-    uint64_t messages = 1000000, each = 1000, total = 0, seeds = 0, first = 1;
+    uint64_t messages = 1000000, each = 1000, total = 0, told = 0, seeds = 0, first = 1;
     int option;
 
     while ((option = getopt_long(argc, argv, "", options, NULL)) >= 0) {
@@ -544,7 +545,8 @@ int main(int argc, char **argv)
     while (total < messages) {
         total += run(first + seeds, each);
         seeds++;
-        if (seeds % 10000 == 0) {
+        if (total / REPORT_EVERY != told) {
+            told = total / REPORT_EVERY;
             printf("%llu messages over %llu seeds\n", (unsigned long long)total,
                    (unsigned long long)seeds);
             fflush(stdout);
