@@ -90,7 +90,8 @@ static int endpoint_make(struct am **result, const struct am_job *job, const str
     am->job = *job;
     am->bell = *bell;
     am->work_end = &am->work;
-    am->polls_to_control = 1; /* lines that came with the last ones of the joining are in no descriptor */
+    am->polls_to_control =
+        1; /* lines that came with the last ones of the joining are in no descriptor */
     am->threads = flags & AM_THREADS;
     error = am_lock_create(am);
     if (error == 0 && !am->job.incarnation &&
@@ -426,6 +427,7 @@ static inline int poll_all(struct am *am)
         handled += am->wire->ops->poll(am->wire);
     if (am->work)
         handled += work_run(am);
+    am->progress += handled > 0;
     if (unlikely(am->waiters) && handled > 0) {
         /* Their messages may be among these. */
         pthread_cond_broadcast(&am->progressed);

@@ -57,7 +57,8 @@ struct am {
     struct am_transport *wire; /* NULL: the job uses no frames */
     struct am_work *work, **work_end;
     uint32_t polls_to_control;
-    uint32_t waiters; /* threads asleep in am_wait */
+    uint32_t waiters;  /* threads asleep in am_wait */
+    uint64_t progress; /* polls that found something */
     struct handler_entry handlers[CORE_HANDLERS];
 
     struct am_job job;

@@ -130,6 +130,8 @@ static int sleep_on_all(struct am *am, uint64_t deadline)
 /* Poll until something comes, for at most `budget`. Returns what am_poll did; *now is the time at the end. */
 static int spin(struct am *am, uint64_t start, uint64_t budget, uint64_t *now)
 {
+    uint64_t seen = am->progress;
+
     while (true) {
         for (unsigned i = 0; i < POLLS_PER_CLOCK; i++) {
             int handled;
@@ -147,6 +149,9 @@ static int spin(struct am *am, uint64_t start, uint64_t budget, uint64_t *now)
         if (am->threads) {
             am_unlock(am);
             am_lock(am);
+            /* What we wait for may be what another thread took meanwhile. */
+            if (am->progress != seen)
+                return 1;
         }
     }
 }
