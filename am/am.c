@@ -61,8 +61,10 @@ static int am_lock_create(struct am *am)
 
 static void am_free(struct am *am)
 {
-    if (am->wire)
+    if (am->wire) {
         am->wire->ops->close(am->wire);
+        am->job.port = NULL; /* was the wire's */
+    }
     if (am->ring)
         am->ring->ops->close(am->ring);
     transfer_close(am);
@@ -88,8 +90,7 @@ static int endpoint_make(struct am **result, const struct am_job *job, const str
     am->job = *job;
     am->bell = *bell;
     am->work_end = &am->work;
-    am->polls_to_control =
-        1; /* lines that came with the last ones of the joining are in no descriptor */
+    am->polls_to_control = 1; /* lines that came with the last ones of the joining are in no descriptor */
     am->threads = flags & AM_THREADS;
     error = am_lock_create(am);
     if (error == 0 && !am->job.incarnation &&
@@ -250,9 +251,11 @@ static inline int request_send(struct am *am, uint32_t peer, unsigned handler, u
         return -EINVAL;
     if (unlikely(length > AM_MAX_MEDIUM))
         return -EMSGSIZE;
+    am_enter(am);
     result = link_find(am, peer, &link);
     if (likely(result == 0))
         result = link->ops->send(link, &message);
+    am_leave(am);
     return result;
 }
 
@@ -409,7 +412,7 @@ static __attribute__((noinline)) int control_look(struct am *am)
     return result;
 }
 
-int am_poll(struct am *am)
+static inline int poll_all(struct am *am)
 {
     int handled = 0;
 
@@ -429,6 +432,16 @@ int am_poll(struct am *am)
         if (am->sleeper)
             bell_ring_slow(&am->bell);
     }
+    return handled;
+}
+
+int am_poll(struct am *am)
+{
+    int handled;
+
+    am_enter(am);
+    handled = poll_all(am);
+    am_leave(am);
     return handled;
 }
 
@@ -474,7 +487,9 @@ int am_describe(struct am *am, uint32_t process, char *text, size_t size)
         return snprintf(text, size, "no such process");
     if (!link)
         return snprintf(text, size, "nothing sent yet");
+    am_enter(am);
     length = link->ops->describe(am->peers[process].link, text, size);
+    am_leave(am);
     return length;
 }
 

@@ -108,6 +108,21 @@ void transfer_peer_down(struct am *am, uint32_t peer);
 int transfer_deliver(struct am *am, uint32_t peer, struct am_header header, const uint64_t *args,
                      const void *payload);
 
+/* ---- using the endpoint ---------------------------------------------------------------------------- */
+
+/* Every public call that may reach the wire is bracketed, so that its helper thread stays out. They nest. */
+static inline void am_enter(struct am *am)
+{
+    if (unlikely(am->wire != NULL))
+        wire_enter(am->wire);
+}
+
+static inline void am_leave(struct am *am)
+{
+    if (unlikely(am->wire != NULL))
+        wire_leave(am->wire);
+}
+
 /* ---- am/am.c -------------------------------------------------------------------------------------- */
 
 /* The link to `peer`, made now if need be: 0, -EINVAL, -EHOSTDOWN, -ENOMEM. */

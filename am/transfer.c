@@ -536,9 +536,9 @@ static int get_start(struct am *am, uint32_t peer, const struct am_memory *sourc
     return result;
 }
 
-int am_get(struct am *am, uint32_t peer, const struct am_memory *source, size_t offset,
-           void *target, size_t length, unsigned handler, const uint64_t *args, unsigned nargs,
-           am_done *done, void *context)
+static int get(struct am *am, uint32_t peer, const struct am_memory *source, size_t offset,
+               void *target, size_t length, unsigned handler, const uint64_t *args, unsigned nargs,
+               am_done *done, void *context)
 {
     struct finish finish;
     struct am_link *link;
@@ -570,11 +570,23 @@ int am_get(struct am *am, uint32_t peer, const struct am_memory *source, size_t 
     return 0;
 }
 
+int am_get(struct am *am, uint32_t peer, const struct am_memory *source, size_t offset,
+           void *target, size_t length, unsigned handler, const uint64_t *args, unsigned nargs,
+           am_done *done, void *context)
+{
+    int result;
+
+    am_enter(am);
+    result = get(am, peer, source, offset, target, length, handler, args, nargs, done, context);
+    am_leave(am);
+    return result;
+}
+
 /* ---- puts ---------------------------------------------------------------------------------------------- */
 
-int am_put(struct am *am, uint32_t peer, const struct am_memory *target, size_t offset,
-           const void *source, size_t length, unsigned handler, const uint64_t *args,
-           unsigned nargs, am_done *done, void *context)
+static int put(struct am *am, uint32_t peer, const struct am_memory *target, size_t offset,
+               const void *source, size_t length, unsigned handler, const uint64_t *args,
+               unsigned nargs, am_done *done, void *context)
 {
     void *bytes = (void *)(uintptr_t)source; /* exposed for reading only */
     struct am_memory exposure;
@@ -619,6 +631,18 @@ int am_put(struct am *am, uint32_t peer, const struct am_memory *target, size_t 
     started->done = done;
     started->context = context;
     return 0;
+}
+
+int am_put(struct am *am, uint32_t peer, const struct am_memory *target, size_t offset,
+           const void *source, size_t length, unsigned handler, const uint64_t *args,
+           unsigned nargs, am_done *done, void *context)
+{
+    int result;
+
+    am_enter(am);
+    result = put(am, peer, target, offset, source, length, handler, args, nargs, done, context);
+    am_leave(am);
+    return result;
 }
 
 /* CORE_PUT: key and offset here, length, base and key there, the putter's name; payload: what to run here. */

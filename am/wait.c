@@ -151,7 +151,7 @@ static int spin(struct am *am, uint64_t start, uint64_t budget, uint64_t *now)
     }
 }
 
-int am_wait(struct am *am, uint64_t deadline)
+static int wait_inside(struct am *am, uint64_t deadline)
 {
     uint64_t start, now, budget;
     int handled = am_poll(am);
@@ -189,15 +189,27 @@ int am_wait(struct am *am, uint64_t deadline)
     return handled;
 }
 
+int am_wait(struct am *am, uint64_t deadline)
+{
+    int handled;
+
+    am_enter(am); /* asleep too: what arrives then is ours to take */
+    handled = wait_inside(am, deadline);
+    am_leave(am);
+    return handled;
+}
+
 static bool drained(struct am *am)
 {
     bool all = am->work == NULL;
 
+    am_enter(am);
     for (uint32_t peer = 0; all && peer < am->job.size; peer++) {
         struct am_link *link = am->peers[peer].link;
 
         all = !link || am->peers[peer].down || !link->ops->drained || link->ops->drained(link);
     }
+    am_leave(am);
     return all;
 }
 

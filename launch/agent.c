@@ -205,8 +205,10 @@ static int take_job(struct agent *agent, struct control_message *message)
     strcpy(agent->link, link);
     snprintf(agent->kvs_name, sizeof(agent->kvs_name), "kvs_%08x", agent->job);
     agent->node_of = memory_zeroed(agent->size, sizeof(uint32_t));
-    if (frames && node_open(agent, interfaces, (uint16_t)ethertype, (unsigned)timeout) < 0)
-        return 0; /* said */
+    agent->frames = frames;
+    agent->interfaces = text_copy(interfaces);
+    agent->ethertype = (uint16_t)ethertype;
+    agent->peer_timeout = (unsigned)timeout;
     return 0;
 }
 
@@ -410,6 +412,8 @@ static int take_line(struct agent *agent, char *line)
         char text[512] = "";
 
         if (!agent->failed) {
+            if (agent->frames)
+                node_open(agent);
             node_describe(agent, text, sizeof(text));
             channel_send_line(agent->channel, "cmd=caravan_prepared%s", text);
         }
@@ -534,6 +538,7 @@ static void release(struct agent *agent)
     free(agent->programs);
     free(agent->ranks);
     free(agent->node_of);
+    free(agent->interfaces);
 }
 
 int agent_main(int in, int out, const char *name, bool forked)

@@ -128,7 +128,17 @@ struct agent {
     struct timer kill_timer;
     struct timer finish_timer;
 
-    struct node_port *port;
+    /* The network, where the job uses frames. */
+    bool frames;
+    char *interfaces; /* names, of which the first that there is; empty: the one that qualifies */
+    uint16_t ethertype;
+    unsigned peer_timeout; /* seconds */
+    char interface[16];
+    uint8_t mac[6];
+    uint16_t mtu;
+    char *port_error; /* why there is none of this */
+    struct beacon *beacon;
+    struct watch beacon_watch;
 };
 
 /* agent.c */
@@ -159,8 +169,9 @@ void pmi_barrier_out(struct agent *agent);
 void pmi_down(struct agent *agent, uint32_t process, const char *reason);
 
 /* node.c */
-int node_open(struct agent *agent, const char *interfaces, uint16_t ethertype, double timeout);
-/* The rest of the caravan_node line about it. */
+/* Open the interface, a socket for each rank and one for this agent; or keep why that could not be. */
+void node_open(struct agent *agent);
+/* The rest of the caravan_prepared line. */
 void node_describe(const struct agent *agent, char *text, size_t size);
 /* Send a rank its caravan_port line, where the job uses frames. */
 int node_send_port(struct rank *rank);

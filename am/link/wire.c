@@ -75,7 +75,7 @@ struct wire_peer *wire_peer_get(struct wire *wire, uint32_t process)
     peer = calloc(1, sizeof(*peer));
     if (!peer)
         return NULL;
-    peer->link = (struct am_link){.ops = &link_ops, .am = wire->transport.am, .peer = process};
+    peer->link = (struct am_link){.ops = &link_ops, .am = wire->gate.transport.am, .peer = process};
     peer->wire = wire;
     peer->node = &wire->nodes[job->node_of[process]];
     memcpy(peer->prefix, entry->mac, 6);
@@ -117,11 +117,9 @@ static struct am_link *wire_connect(struct am_transport *transport, uint32_t pro
     struct wire *wire = wire_of(transport);
     struct wire_peer *peer;
 
-    wire_enter(wire);
     peer = wire_peer_get(wire, process);
     if (peer && !peer->open && !peer->down && !peer->left && peer->hello_at == NEVER)
         wire_hello_start(peer);
-    wire_leave(wire);
     return peer ? &peer->link : NULL;
 }
 
@@ -244,7 +242,7 @@ void wire_timers(struct wire *wire)
 
 static void read_clock(struct wire *wire)
 {
-    uint64_t now = am_now(wire->transport.am);
+    uint64_t now = am_now(wire->gate.transport.am);
 
     wire->gap = now - wire->now;
     wire->now = now;
@@ -304,7 +302,7 @@ static void tell_done(struct wire *wire)
         if (!wire->done)
             wire->done_end = &wire->done;
         if (bulk->done)
-            bulk->done(wire->transport.am, bulk->context, bulk->status);
+            bulk->done(wire->gate.transport.am, bulk->context, bulk->status);
         bulk->next = wire->free_bulks;
         wire->free_bulks = bulk;
     }
@@ -315,7 +313,6 @@ static int wire_poll(struct am_transport *transport)
     struct wire *wire = wire_of(transport);
     int delivered;
 
-    wire_enter(wire);
     wire->in_poll = true;
     if (unlikely(wire->backlog)) {
         wire->backlog = false;
@@ -329,7 +326,6 @@ static int wire_poll(struct am_transport *transport)
     wire->in_poll = false;
     if (wire->unflushed)
         wire_flush_port(wire);
-    wire_leave(wire);
     return delivered;
 }
 
@@ -344,20 +340,15 @@ static void flush(struct wire *wire)
 
 static void wire_flush(struct am_transport *transport)
 {
-    struct wire *wire = wire_of(transport);
-
-    wire_enter(wire);
-    flush(wire);
-    wire_leave(wire);
+    flush(wire_of(transport));
 }
 
-/* Until wire_wake the program counts as inside: the frame that it waits for must not go to the helper. */
+/* The program stays inside while it sleeps: the frame that it waits for must not go to the helper. */
 static bool wire_sleep(struct am_transport *transport, int *fd, uint64_t *deadline)
 {
     struct wire *wire = wire_of(transport);
     size_t length;
 
-    wire_enter(wire);
     flush(wire);
     *fd = wire->port->ops->descriptor(wire->port);
     if (wire->backlog || wire->done || wire->port->ops->rx_next(wire->port, &length))
@@ -374,28 +365,19 @@ static void wire_wake(struct am_transport *transport)
 
     /* Whoever sleeps is woken when a frame comes: the time slept is no time in which nobody looked. */
     wire->now = am_now(transport->am);
-    wire_leave(wire);
 }
 
 static void wire_peer_down(struct am_transport *transport, uint32_t process)
 {
     struct wire *wire = wire_of(transport);
 
-    wire_enter(wire);
     if (process < wire->job->size && wire->peers[process])
         wire_peer_fail(wire->peers[process], NULL);
-    wire_leave(wire);
 }
 
 static bool wire_drained(struct am_link *link)
 {
-    struct wire_peer *peer = (struct wire_peer *)link;
-    bool drained;
-
-    wire_enter(peer->wire);
-    drained = wire_peer_drained(peer);
-    wire_leave(peer->wire);
-    return drained;
+    return wire_peer_drained((struct wire_peer *)link);
 }
 
 /* ---- looking at it ------------------------------------------------------------------------------------- */
@@ -483,6 +465,7 @@ static void wire_close(struct am_transport *transport)
         wire->chunks = chunk->next;
         free(chunk);
     }
+    wire->port->ops->close(wire->port);
     free(wire->peers);
     free(wire->nodes);
     free(wire);
@@ -513,7 +496,7 @@ struct am_transport *wire_open(struct am *am, const struct am_job *job)
 
     if (!wire)
         return NULL;
-    wire->transport = (struct am_transport){.ops = &transport_ops, .am = am};
+    wire->gate.transport = (struct am_transport){.ops = &transport_ops, .am = am};
     wire->job = job;
     wire->port = job->port;
     wire->job_key = tag_key_from(job->key);
@@ -533,7 +516,7 @@ struct am_transport *wire_open(struct am *am, const struct am_job *job)
     wire->buffer_size = ((size_t)job->port->mtu + BUFFER_ALIGN - 1) & ~(size_t)(BUFFER_ALIGN - 1);
     wire_credit_start(wire);
     wire_helper_start(wire);
-    return &wire->transport;
+    return &wire->gate.transport;
 
 failed:
     free(wire->peers);

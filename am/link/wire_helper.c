@@ -50,31 +50,31 @@ static void futex_wake(uint32_t *word)
     syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
-void wire_enter_slow(struct wire *wire)
+void wire_enter_slow(struct wire_gate *gate)
 {
-    while (__atomic_load_n(&wire->helper_inside, __ATOMIC_ACQUIRE))
+    while (__atomic_load_n(&gate->helper, __ATOMIC_ACQUIRE))
         sched_yield();
 }
 
 /* True: the program is outside, and will wait at the gate. */
-static bool gate_take(struct wire *wire)
+static bool gate_take(struct wire_gate *gate)
 {
-    if (__atomic_load_n(&wire->inside, __ATOMIC_RELAXED))
+    if (__atomic_load_n(&gate->inside, __ATOMIC_RELAXED))
         return false;
-    __atomic_store_n(&wire->helper_inside, 1, __ATOMIC_SEQ_CST);
-    if (wire->fenced)
+    __atomic_store_n(&gate->helper, 1, __ATOMIC_SEQ_CST);
+    if (gate->fenced)
         __atomic_thread_fence(__ATOMIC_SEQ_CST);
     else
         membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
-    if (__atomic_load_n(&wire->inside, __ATOMIC_ACQUIRE) == 0)
+    if (__atomic_load_n(&gate->inside, __ATOMIC_ACQUIRE) == 0)
         return true;
-    __atomic_store_n(&wire->helper_inside, 0, __ATOMIC_RELEASE);
+    __atomic_store_n(&gate->helper, 0, __ATOMIC_RELEASE);
     return false;
 }
 
-static void gate_give(struct wire *wire)
+static void gate_give(struct wire_gate *gate)
 {
-    __atomic_store_n(&wire->helper_inside, 0, __ATOMIC_RELEASE);
+    __atomic_store_n(&gate->helper, 0, __ATOMIC_RELEASE);
 }
 
 static void turn(struct wire *wire)
@@ -103,13 +103,13 @@ static void *helper_main(void *argument)
         }
         futex_wait(&helper->stop, 0, &pause);
         tick = min64(2 * tick, TICK_LONGEST);
-        if (__atomic_load_n(&helper->stop, __ATOMIC_ACQUIRE) || !gate_take(wire))
+        if (__atomic_load_n(&helper->stop, __ATOMIC_ACQUIRE) || !gate_take(&wire->gate))
             continue;
         turn(wire);
         idle = wire->next_due == NEVER ? idle + 1 : 0;
         if (idle >= TICKS_IDLE)
             __atomic_store_n(&wire->armed, 0, __ATOMIC_RELAXED);
-        gate_give(wire);
+        gate_give(&wire->gate);
     }
     return NULL;
 }
@@ -134,7 +134,7 @@ void wire_helper_start(struct wire *wire)
     helper = calloc(1, sizeof(*helper));
     if (!helper)
         return;
-    wire->fenced = membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) < 0;
+    wire->gate.fenced = membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) < 0;
     wire->helper = helper;
     wire->armed = 0;
     sigfillset(&all);

@@ -222,12 +222,7 @@ enum wire_count {
 struct wire_helper;
 
 struct wire {
-    struct am_transport transport; /* first */
-    /* Who uses the wire: the program's threads (one at a time), or the helper. */
-    uint32_t inside; /* how deep the program is in it */
-    uint32_t helper_inside; /* 1: the helper is, or wants to be */
-    bool fenced; /* this kernel has no membarrier: the program's side needs a fence */
-
+    struct wire_gate gate; /* first, and its transport first in that */
     const struct am_job *job;
     struct am_port *port;
     uint64_t incarnation;
@@ -287,24 +282,6 @@ static inline uint64_t min64(uint64_t a, uint64_t b)
 static inline uint64_t max64(uint64_t a, uint64_t b)
 {
     return a > b ? a : b;
-}
-
-/* ---- the gate: wire_helper.c explains it ---- */
-void wire_enter_slow(struct wire *wire); /* wait for the helper to leave; it is quick */
-
-static inline void wire_enter(struct wire *wire)
-{
-    __atomic_store_n(&wire->inside, wire->inside + 1, __ATOMIC_RELAXED);
-    if (unlikely(wire->fenced))
-        __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    if (unlikely(__atomic_load_n(&wire->helper_inside, __ATOMIC_ACQUIRE)))
-        wire_enter_slow(wire);
-}
-
-static inline void wire_leave(struct wire *wire)
-{
-    __atomic_store_n(&wire->inside, wire->inside - 1, __ATOMIC_RELEASE);
 }
 
 /* ---- wire.c ---- */

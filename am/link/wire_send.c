@@ -250,15 +250,12 @@ int wire_send(struct am_link *link, const struct am_outgoing *message)
     struct wire_peer *peer = (struct wire_peer *)link;
     size_t length = sizeof(struct frame_message) +
                     (message->header.flags & AM_NARGS) * sizeof(uint64_t) + message->header.length;
-
     int result = -EAGAIN;
 
-    wire_enter(peer->wire);
     if (likely(peer->open && !peer->staged && length <= peer->room && window_has_room(peer, 0)))
         result = send_one(peer, message);
     if (unlikely(result < 0))
         result = send_slow(peer, message);
-    wire_leave(peer->wire);
     return result;
 }
 
@@ -301,12 +298,8 @@ int wire_bulk(struct am_link *link, uint32_t transfer, uint64_t offset, const vo
         .context = context,
         .transfer = transfer,
     };
-    int result;
 
-    wire_enter(peer->wire);
-    result = bulk_start(peer, &bulk);
-    wire_leave(peer->wire);
-    return result;
+    return bulk_start(peer, &bulk);
 }
 
 /* The transfer is over: its source is free, its starter is told at the end of the poll. */

@@ -183,7 +183,7 @@ void wire_peer_fail(struct wire_peer *peer, const char *reason)
     peer->rto_at = peer->reorder_at = peer->hello_at = peer->suspect_at = NEVER;
     wire->count[COUNT_PEERS_DOWN]++;
     if (reason)
-        am_report_down(wire->transport.am, peer->link.peer, reason);
+        am_report_down(wire->gate.transport.am, peer->link.peer, reason);
 }
 
 /* What the helper saw and might not say. */
