@@ -68,8 +68,8 @@ struct am {
     bool threads;
     bool fenced;            /* barrier_out has come */
     uint64_t wait_estimate; /* ns: how long recent waits took */
-    uint64_t polls;
     uint64_t sleeps;
+    uint64_t events; /* polls that handled something, with AM_THREADS */
 
     am_peer_down *down_function;
     void *down_context;

@@ -18,9 +18,10 @@ enum {
     SPIN_MOST = 50000, /* ns */
     SPIN_LEAST =
         2000, /* ns: looked for even when waits have been long, so that we notice when they get short */
-    SPIN_FIRST = 20000,   /* ns: before anything is known */
-    POLLS_PER_CLOCK = 32, /* polls between two looks at the clock */
-    WAIT_COUNTED = 200000 /* ns: a longer wait counts as this long */
+    SPIN_FIRST = 20000,    /* ns: before anything is known */
+    POLLS_PER_CLOCK = 32,  /* polls between two looks at the clock */
+    WAIT_COUNTED = 200000, /* ns: a longer wait counts as this long */
+    WORK_NAP = 200000,     /* ns: between two attempts at what found no room */
 };
 
 static inline void spin_pause(void)
@@ -145,8 +146,12 @@ static int spin(struct am *am, uint64_t start, uint64_t budget, uint64_t *now)
         if (*now - start >= budget)
             return 0;
         if (am->threads) {
+            uint64_t seen = am->events;
+
             am_unlock(am);
             am_lock(am);
+            if (am->events != seen)
+                return 1; /* another thread has handled something: perhaps what the caller waits for */
         }
     }
 }
@@ -173,13 +178,15 @@ static int wait_inside(struct am *am, uint64_t deadline)
         budget = deadline - start;
     if (budget)
         handled = spin(am, start, budget, &now);
-    while (handled == 0 && now < deadline && !am->work) {
+    while (handled == 0 && now < deadline) {
+        /* Nobody tells us when there is room again for what waits to be sent. */
+        uint64_t until_then = am->work && now + WORK_NAP < deadline ? now + WORK_NAP : deadline;
         int slept = 0;
 
         if (am->sleeper)
-            sleep_behind(am, deadline);
+            sleep_behind(am, until_then);
         else
-            slept = sleep_on_all(am, deadline);
+            slept = sleep_on_all(am, until_then);
         handled = am_poll(am);
         now = am_now(am);
         if (slept == -EINTR || am->threads)

@@ -218,6 +218,7 @@ long sys_sched_get_priority_min(int policy);
 long sys_getcpu(unsigned *processor, unsigned *node);
 long sys_get_mempolicy(int *policy, uint64_t *mask, uint64_t nodes, uint64_t address,
                        uint64_t flags);
+long sys_socket(int family, int type, int protocol);
 long sys_getrandom(void *bytes, size_t count, unsigned flags);
 
 #endif

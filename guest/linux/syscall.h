@@ -21,8 +21,9 @@ extern struct registers *user_registers;
     /* io.c */                                                                                     \
     X(read)                                                                                        \
     X(write)                                                                                       \
-    X(pread64) X(pwrite64) X(readv) X(writev) X(preadv) X(pwritev) X(lseek) X(ioctl) X(fsync)      \
-        X(fdatasync) X(sync) X(ftruncate) X(truncate) X(fallocate) X(fadvise64) X(sendfile)        \
+    X(pread64)                                                                                     \
+    X(pwrite64) X(readv) X(writev) X(preadv) X(pwritev) X(lseek) X(ioctl) X(fsync) X(fdatasync)    \
+        X(sync) X(ftruncate) X(truncate) X(fallocate) X(fadvise64) X(sendfile)                     \
             X(copy_file_range) /* descriptor.c */                                                  \
         X(open) X(openat) X(creat) X(close) X(close_range) X(dup) X(dup2) X(dup3) X(fcntl)         \
             X(flock) /* name.c */                                                                  \
@@ -47,7 +48,7 @@ extern struct registers *user_registers;
                             X(sched_setaffinity) X(sched_getparam) X(sched_getscheduler)           \
                                 X(sched_get_priority_max) X(sched_get_priority_min) X(getcpu)      \
                                     X(getrandom) X(membarrier) X(fork) X(vfork) X(clone) X(clone3) \
-                                        X(wait4) X(get_mempolicy)
+                                        X(wait4) X(get_mempolicy) X(socket)
 
 /* Handlers take up to six registers, as they need. */
 typedef long syscall_function(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);

@@ -22,8 +22,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ETHERTYPE 0x88b5 /* IEEE's first one for experiments */
-#define WINDOW    64
+#define ETHERTYPE 0x88b5         /* IEEE's first one for experiments */
+#define WINDOW    120            /* frames; a queue pair has buffers for 128 */
 #define SPIN_NS   20000          /* look again for so long before sleeping */
 #define GIVE_UP   500000000ull   /* ns without progress: what is on its way is lost */
 #define SILENCE   60000000000ull /* ns without any frame: the other side is gone */
@@ -45,9 +45,10 @@ static struct ethq *q;
 static int device;
 static uint8_t peer[6];
 static uint64_t count;
+static unsigned mtu; /* at first: both sides must compute the same lengths */
 
-static uint64_t sent, acknowledged, given_up; /* numbers; a sum of numbers not waited for */
-static uint64_t expected, received, gaps, told;     /* of the peer's */
+static uint64_t sent, acknowledged, given_up;   /* numbers; a sum of numbers not waited for */
+static uint64_t expected, received, gaps, told; /* of the peer's */
 static uint64_t damaged, repeated, strange, stalls, outages;
 static bool peer_done;
 static uint64_t last_progress, last_frame;
@@ -63,10 +64,10 @@ static uint64_t now(void)
 /* Lengths from the shortest to the longest frame of the MTU, most of them short, as messages are. */
 static size_t length_of(uint64_t number)
 {
-    size_t longest = q->link.mtu + ETHQ_FRAME_MIN - sizeof(struct frame);
     uint64_t mix = number * 0x9e3779b97f4a7c15u;
+    size_t most = mix >> 60 ? 64 : mtu + ETHQ_FRAME_MIN - sizeof(struct frame);
 
-    return sizeof(struct frame) + (mix >> 60 ? (mix >> 32) % 64 : (mix >> 32) % (longest + 1));
+    return sizeof(struct frame) + (mix >> 32) % (most + 1);
 }
 
 static uint64_t word_of(uint64_t number, size_t at)
@@ -83,15 +84,34 @@ static void fill(uint8_t *bytes, size_t length, uint64_t number)
     }
 }
 
-static bool filled(const uint8_t *bytes, size_t length, uint64_t number)
+/* The first byte that is wrong, or `length`. */
+static size_t wrong_at(const uint8_t *bytes, size_t length, uint64_t number)
 {
     for (size_t at = 0; at < length; at += 8) {
         uint64_t word = word_of(number, at);
 
         if (memcmp(bytes + at, &word, length - at < 8 ? length - at : 8))
-            return false;
+            return at;
     }
-    return true;
+    return length;
+}
+
+static bool whole(const struct frame *frame, size_t length)
+{
+    uint64_t number = frame->number, got = 0;
+    size_t at = 0;
+
+    if (number < count && frame->length == length && length == length_of(number)) {
+        at = wrong_at(frame->bytes, length - sizeof *frame, number);
+        if (at == length - sizeof *frame)
+            return true;
+        memcpy(&got, frame->bytes + at, 8);
+    }
+    if (damaged++ < 10)
+        printf("frames: damaged: number %" PRIu64 " (expected %" PRIu64 "), %zu bytes (said %u), "
+               "at byte %zu there is %" PRIx64 "\n",
+               number, expected, length, frame->length, sizeof *frame + at, got);
+    return false;
 }
 
 static void progress(uint64_t before, uint64_t after)
@@ -136,10 +156,9 @@ static void take(const struct frame *frame, size_t length)
         peer_done = true;
     if (frame->kind != DATA)
         return;
-    if (frame->length != length || length != length_of(number) || number >= count ||
-        !filled(frame->bytes, length - sizeof *frame, number)) {
-        damaged++;
-    } else if (number < expected) {
+    if (!whole(frame, length))
+        return;
+    if (number < expected) {
         repeated++;
     } else {
         gaps += number - expected;
@@ -184,7 +203,7 @@ static int call_wait(bool ring, uint64_t deadline)
 static void idle(void)
 {
     static uint32_t generation = 1;
-    static bool told;
+    static bool down;
     uint64_t start = now();
 
     while (now() - start < SPIN_NS)
@@ -196,15 +215,15 @@ static void idle(void)
         perror("frames: ETHQ_WAIT");
         exit(1);
     }
-    if (!q->link.up && !told) {
-        told = true;
+    if (!q->link.up && !down) {
+        down = true;
         outages++;
         printf("frames: link down at %" PRIu64 " sent, %" PRIu64 " received\n", sent, received);
     }
     if (q->link.generation != generation) {
         generation = q->link.generation;
-        told = false;
-        printf("frames: link up again\n");
+        down = false;
+        printf("frames: link up again, MTU %u\n", q->link.mtu);
     }
 }
 
@@ -298,7 +317,8 @@ int main(int argc, char **argv)
         printf("frames: the queue says %x\n", q->link.magic);
         return 1;
     }
-    printf("frames: ready, MTU %u\n", q->link.mtu);
+    mtu = q->link.mtu;
+    printf("frames: ready, MTU %u\n", mtu);
     /* The other one may not be there yet. */
     for (start = now(); !last_frame; receive_all()) {
         if (now() - start > SILENCE) {
