@@ -15,7 +15,8 @@
     X(MPI_PACKED)                                                                                  \
     X(MPI_CHAR)                                                                                    \
     X(MPI_SHORT)                                                                                   \
-    X(MPI_INT) X(MPI_LONG) X(MPI_FLOAT) X(MPI_DOUBLE) X(MPI_LONG_DOUBLE) X(MPI_UNSIGNED_CHAR) X(   \
+    X(MPI_INT)                                                                                     \
+    X(MPI_LONG) X(MPI_FLOAT) X(MPI_DOUBLE) X(MPI_LONG_DOUBLE) X(MPI_UNSIGNED_CHAR) X(              \
         MPI_SIGNED_CHAR) X(MPI_UNSIGNED_SHORT) X(MPI_UNSIGNED_LONG) X(MPI_UNSIGNED)                \
         X(MPI_FLOAT_INT) X(MPI_DOUBLE_INT) X(MPI_LONG_DOUBLE_INT) X(MPI_LONG_INT) X(               \
             MPI_SHORT_INT) X(MPI_2INT) X(MPI_WCHAR) X(MPI_LONG_LONG_INT) X(MPI_UNSIGNED_LONG_LONG) \
@@ -41,8 +42,8 @@
     X(MPI_MIN)                                                                                     \
     X(MPI_SUM)                                                                                     \
     X(MPI_PROD)                                                                                    \
-    X(MPI_LAND) X(MPI_BAND) X(MPI_LOR) X(MPI_BOR) X(MPI_LXOR) X(MPI_BXOR) X(MPI_MAXLOC)            \
-        X(MPI_MINLOC)
+    X(MPI_LAND)                                                                                    \
+    X(MPI_BAND) X(MPI_LOR) X(MPI_BOR) X(MPI_LXOR) X(MPI_BXOR) X(MPI_MAXLOC) X(MPI_MINLOC)
 
 static void show_type(const char *name, MPI_Datatype type)
 {
@@ -152,6 +153,40 @@ static void show_ops(const char *name, MPI_Datatype type)
     OPS(SHOW)
 }
 
+/* The types of Fortran's selected_real_kind and selected_int_kind. */
+static void show_f90(void)
+{
+    static const int numbers[] = {1, 2, 4, 6, 7, 9, 10, 15, 16, 18, 37, 38, 307, 308, 4931};
+    int size, integers, addresses, datatypes, combiner, told[2] = {0, 0};
+    MPI_Datatype type, again;
+
+    for (unsigned i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        int n = numbers[i];
+
+        if (n <= 18) {
+            MPI_Type_create_f90_integer(n, &type);
+            MPI_Type_create_f90_integer(n, &again);
+            MPI_Type_size(type, &size);
+            MPI_Type_get_envelope(type, &integers, &addresses, &datatypes, &combiner);
+            MPI_Type_get_contents(type, integers, addresses, datatypes, told, NULL, NULL);
+            printf("f90 integer %d: %d bytes, same %d, %d %d %d %d, %d\n", n, size, type == again,
+                   integers, addresses, datatypes, combiner, told[0]);
+        }
+        for (int precision = 3; precision <= 18; precision += 5) {
+            MPI_Type_create_f90_real(precision, n, &type);
+            MPI_Type_create_f90_real(precision, n, &again);
+            MPI_Type_size(type, &size);
+            MPI_Type_get_envelope(type, &integers, &addresses, &datatypes, &combiner);
+            MPI_Type_get_contents(type, integers, addresses, datatypes, told, NULL, NULL);
+            printf("f90 real %d %d: %d bytes, same %d, %d %d %d %d, %d %d\n", precision, n, size,
+                   type == again, integers, addresses, datatypes, combiner, told[0], told[1]);
+            MPI_Type_create_f90_complex(precision, n, &type);
+            MPI_Type_size(type, &size);
+            printf("f90 complex %d %d: %d bytes\n", precision, n, size);
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
     char text[MPI_MAX_LIBRARY_VERSION_STRING];
@@ -174,6 +209,7 @@ int main(int argc, char **argv)
     printf("%s %d commutative %d\n", #op, MPI_Op_c2f(op), flag);
     OPS(SHOW_OP)
 
+    show_f90();
     printf("world %d self %d null %d\n", MPI_Comm_c2f(MPI_COMM_WORLD), MPI_Comm_c2f(MPI_COMM_SELF),
            MPI_Comm_c2f(MPI_COMM_NULL));
     printf("groups %d %d\n", MPI_Group_c2f(MPI_GROUP_NULL), MPI_Group_c2f(MPI_GROUP_EMPTY));
