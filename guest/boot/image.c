@@ -91,7 +91,9 @@ bool image_unwind_records(const struct image *image, uint64_t *address, uint64_t
     return false;
 }
 
-/* The best symbol of one table. */
+/* The best symbol of one table. Hand-written assembly may give none of its functions a size. */
+#define SIZE_UNKNOWN 64
+
 static bool table_search(const struct image *image, const Elf64_Shdr *symbols,
                          const Elf64_Shdr *strings, uint64_t address, char *name, size_t size,
                          uint64_t *distance)
@@ -109,7 +111,7 @@ static bool table_search(const struct image *image, const Elf64_Shdr *symbols,
 
             if (ELF64_ST_TYPE(symbol->st_info) != STT_FUNC || !symbol->st_shndx ||
                 symbol->st_value > address || (found && symbol->st_value < best) ||
-                (symbol->st_size && address - symbol->st_value >= symbol->st_size))
+                address - symbol->st_value >= MAX(symbol->st_size, (uint64_t)SIZE_UNKNOWN))
                 continue;
             best = symbol->st_value;
             best_name = symbol->st_name;
