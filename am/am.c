@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "am/core.h"
-#include "am/link/wire.h"
 #include "am/port/port.h"
 #include "control/control.h"
 
@@ -62,8 +61,10 @@ static int am_lock_create(struct am *am)
 
 static void am_free(struct am *am)
 {
-    if (am->wire)
+    if (am->wire) {
         am->wire->ops->close(am->wire);
+        am->job.port = NULL; /* was the wire's */
+    }
     if (am->ring)
         am->ring->ops->close(am->ring);
     transfer_close(am);
@@ -89,7 +90,8 @@ static int endpoint_make(struct am **result, const struct am_job *job, const str
     am->job = *job;
     am->bell = *bell;
     am->work_end = &am->work;
-    am->polls_to_control = POLLS_PER_CONTROL;
+    am->polls_to_control =
+        1; /* lines that came with the last ones of the joining are in no descriptor */
     am->threads = flags & AM_THREADS;
     error = am_lock_create(am);
     if (error == 0 && !am->job.incarnation &&
@@ -250,10 +252,12 @@ static inline int request_send(struct am *am, uint32_t peer, unsigned handler, u
         return -EINVAL;
     if (unlikely(length > AM_MAX_MEDIUM))
         return -EMSGSIZE;
+    am_enter(am);
     result = link_find(am, peer, &link);
-    if (unlikely(result < 0))
-        return result;
-    return link->ops->send(link, &message);
+    if (likely(result == 0))
+        result = link->ops->send(link, &message);
+    am_leave(am);
+    return result;
 }
 
 int am_request(struct am *am, uint32_t peer, unsigned handler, const uint64_t *args, unsigned nargs,
@@ -333,10 +337,11 @@ int am_deliver(struct am *am, uint32_t source, struct am_header header, const ui
         .payload = payload,
         .length = header.length,
     };
-    const struct handler_entry *entry = &am->handlers[header.handler];
+    const struct handler_entry *entry;
 
     if (unlikely(header.handler >= AM_HANDLERS))
         return transfer_deliver(am, source, header, args, payload);
+    entry = &am->handlers[header.handler];
     if (unlikely(!entry->function))
         return -EAGAIN;
     if (unlikely(header.flags & (AM_WANTS_REPLY | AM_IS_REPLY))) {
@@ -365,11 +370,13 @@ void am_defer(struct am *am, struct am_work *work)
     am->work_end = &work->next;
 }
 
-/* Run what was deferred before now, once; what finds no room stays, before what was deferred meanwhile. */
-static __attribute__((noinline)) void work_run(struct am *am)
+/* Run what was deferred before now, once; what finds no room stays, before what was deferred meanwhile.
+ * Returns how many ended: a waiting caller may wait for just that. */
+static __attribute__((noinline)) int work_run(struct am *am)
 {
     struct am_work *work = am->work, *next;
     struct am_work *kept = NULL, **kept_end = &kept;
+    int ended = 0;
 
     am->work = NULL;
     am->work_end = &am->work;
@@ -379,6 +386,8 @@ static __attribute__((noinline)) void work_run(struct am *am)
             work->next = NULL;
             *kept_end = work;
             kept_end = &work->next;
+        } else {
+            ended++;
         }
     }
     if (kept) {
@@ -387,6 +396,7 @@ static __attribute__((noinline)) void work_run(struct am *am)
             am->work_end = kept_end;
         am->work = kept;
     }
+    return ended;
 }
 
 /* ---- progress ---------------------------------------------------------------------------------------------- */
@@ -404,27 +414,43 @@ static __attribute__((noinline)) int control_look(struct am *am)
     return result;
 }
 
+/* What other threads wait for may be among what was handled. */
+static __attribute__((noinline)) void tell_waiters(struct am *am)
+{
+    am->events++;
+    if (!am->waiters)
+        return;
+    pthread_cond_broadcast(&am->progressed);
+    if (am->sleeper)
+        bell_ring_slow(&am->bell);
+}
+
+static inline int poll_all(struct am *am)
+{
+    int handled = 0;
+
+    if (unlikely(--am->polls_to_control == 0)) {
+        handled = control_look(am);
+        if (handled < 0)
+            return handled;
+    }
+    handled += am->ring->ops->poll(am->ring);
+    if (am->wire)
+        handled += am->wire->ops->poll(am->wire);
+    if (am->work)
+        handled += work_run(am);
+    if (unlikely(am->threads) && handled > 0)
+        tell_waiters(am);
+    return handled;
+}
+
 int am_poll(struct am *am)
 {
     int handled;
 
-    if (unlikely(--am->polls_to_control == 0)) {
-        int result = control_look(am);
-
-        if (result < 0)
-            return result;
-    }
-    handled = am->ring->ops->poll(am->ring);
-    if (am->wire)
-        handled += am->wire->ops->poll(am->wire);
-    if (am->work)
-        work_run(am);
-    if (unlikely(am->waiters) && handled > 0) {
-        /* Their messages may be among these. */
-        pthread_cond_broadcast(&am->progressed);
-        if (am->sleeper)
-            bell_ring_slow(&am->bell);
-    }
+    am_enter(am);
+    handled = poll_all(am);
+    am_leave(am);
     return handled;
 }
 
@@ -464,12 +490,16 @@ void am_abort(struct am *am, int status, const char *text)
 int am_describe(struct am *am, uint32_t process, char *text, size_t size)
 {
     const struct am_link *link = process < am->job.size ? am->peers[process].link : NULL;
+    int length;
 
     if (process >= am->job.size)
         return snprintf(text, size, "no such process");
     if (!link)
         return snprintf(text, size, "nothing sent yet");
-    return link->ops->describe(am->peers[process].link, text, size);
+    am_enter(am);
+    length = link->ops->describe(am->peers[process].link, text, size);
+    am_leave(am);
+    return length;
 }
 
 uint64_t am_counter(const struct am *am, unsigned index, const char **name)

@@ -175,7 +175,7 @@ AM_API int am_get(struct am *am, uint32_t peer, const struct am_memory *source, 
 /* ---- progress --------------------------------------------------------------------------------- */
 
 /* Take what has arrived: run its handlers, then deferred work. Never blocks. Returns how many messages were
- * handled (0: nothing came), or the error that broke the endpoint (-ECONNRESET: the launcher is gone). */
+ * handled and pieces of work ended (0: nothing happened), or the error that broke the endpoint (-ECONNRESET: the launcher is gone). */
 AM_API int am_poll(struct am *am);
 
 /* Like am_poll, but wait for something to happen until `deadline` (AM_FOREVER: without end): spin for about

@@ -343,6 +343,7 @@ int control_poll(struct am *am)
 {
     struct control_message message;
     int result = control_flush(am->job.control);
+    int taken = 0;
 
     if (result < 0 && result != -EAGAIN)
         return -ECONNRESET;
@@ -350,10 +351,11 @@ int control_poll(struct am *am)
         result = take(am, &message);
         if (result < 0)
             return result;
+        taken++;
     }
     if (result == -ECONNRESET)
         am_complain(am, "the launcher's agent on this host is gone; ending");
-    return result;
+    return result < 0 ? result : taken;
 }
 
 int control_offer_ring(struct am *am, uint32_t peer, int fd, size_t bytes)

@@ -13,6 +13,7 @@
 #include "am/am.h"
 #include "am/job.h"
 #include "am/link/link.h"
+#include "am/link/wire.h"
 #include "am/region/region.h"
 
 #define likely(x)   __builtin_expect(!!(x), 1)
@@ -57,7 +58,7 @@ struct am {
     struct am_work *work, **work_end;
     uint32_t polls_to_control;
     uint32_t waiters; /* threads asleep in am_wait */
-    struct handler_entry handlers[CORE_HANDLERS];
+    struct handler_entry handlers[AM_HANDLERS];
 
     struct am_job job;
     struct bell bell;
@@ -67,8 +68,8 @@ struct am {
     bool threads;
     bool fenced;            /* barrier_out has come */
     uint64_t wait_estimate; /* ns: how long recent waits took */
-    uint64_t polls;
     uint64_t sleeps;
+    uint64_t events; /* polls that handled something, with AM_THREADS */
 
     am_peer_down *down_function;
     void *down_context;
@@ -106,6 +107,21 @@ void transfer_peer_down(struct am *am, uint32_t peer);
 /* A message for one of the core's handlers; -EPROTO: it cannot be. */
 int transfer_deliver(struct am *am, uint32_t peer, struct am_header header, const uint64_t *args,
                      const void *payload);
+
+/* ---- using the endpoint ---------------------------------------------------------------------------- */
+
+/* Every public call that may reach the wire is bracketed, so that its helper thread stays out. They nest. */
+static inline void am_enter(struct am *am)
+{
+    if (unlikely(am->wire != NULL))
+        wire_enter(am->wire);
+}
+
+static inline void am_leave(struct am *am)
+{
+    if (unlikely(am->wire != NULL))
+        wire_leave(am->wire);
+}
 
 /* ---- am/am.c -------------------------------------------------------------------------------------- */
 

@@ -536,13 +536,13 @@ static int get_start(struct am *am, uint32_t peer, const struct am_memory *sourc
     return result;
 }
 
-int am_get(struct am *am, uint32_t peer, const struct am_memory *source, size_t offset,
-           void *target, size_t length, unsigned handler, const uint64_t *args, unsigned nargs,
-           am_done *done, void *context)
+static int get(struct am *am, uint32_t peer, const struct am_memory *source, size_t offset,
+               void *target, size_t length, unsigned handler, const uint64_t *args, unsigned nargs,
+               am_done *done, void *context)
 {
     struct finish finish;
     struct am_link *link;
-    struct entry *get;
+    struct entry *started;
     int result;
 
     if (unlikely(handler >= AM_HANDLERS || nargs > AM_MAX_ARGS))
@@ -561,26 +561,38 @@ int am_get(struct am *am, uint32_t peer, const struct am_memory *source, size_t 
         done(am, context, result);
         return 0;
     }
-    result = get_start(am, peer, source, offset, target, length, &get);
+    result = get_start(am, peer, source, offset, target, length, &started);
     if (result < 0)
         return result;
-    get->finish = finish;
-    get->done = done;
-    get->context = context;
+    started->finish = finish;
+    started->done = done;
+    started->context = context;
     return 0;
+}
+
+int am_get(struct am *am, uint32_t peer, const struct am_memory *source, size_t offset,
+           void *target, size_t length, unsigned handler, const uint64_t *args, unsigned nargs,
+           am_done *done, void *context)
+{
+    int result;
+
+    am_enter(am);
+    result = get(am, peer, source, offset, target, length, handler, args, nargs, done, context);
+    am_leave(am);
+    return result;
 }
 
 /* ---- puts ---------------------------------------------------------------------------------------------- */
 
-int am_put(struct am *am, uint32_t peer, const struct am_memory *target, size_t offset,
-           const void *source, size_t length, unsigned handler, const uint64_t *args,
-           unsigned nargs, am_done *done, void *context)
+static int put(struct am *am, uint32_t peer, const struct am_memory *target, size_t offset,
+               const void *source, size_t length, unsigned handler, const uint64_t *args,
+               unsigned nargs, am_done *done, void *context)
 {
     void *bytes = (void *)(uintptr_t)source; /* exposed for reading only */
     struct am_memory exposure;
     struct finish finish;
     struct am_link *link;
-    struct entry *put;
+    struct entry *started;
     int result;
 
     if (unlikely(handler >= AM_HANDLERS || nargs > AM_MAX_ARGS))
@@ -599,26 +611,38 @@ int am_put(struct am *am, uint32_t peer, const struct am_memory *target, size_t 
         done(am, context, result);
         return 0;
     }
-    put = entry_new(am, ENTRY_PUT, peer);
-    if (!put)
+    started = entry_new(am, ENTRY_PUT, peer);
+    if (!started)
         return -ENOMEM;
     result = am_expose(am, peer, bytes, length, AM_READ, &exposure);
     if (result == 0) {
         uint64_t words[] = {target->key,   offset,       length,
-                            exposure.base, exposure.key, entry_name(put)};
+                            exposure.base, exposure.key, entry_name(started)};
 
         result = core_send(am, peer, CORE_PUT, words, 6, &finish, sizeof(finish));
         if (result < 0)
             am_conceal(am, &exposure);
     }
     if (result < 0) {
-        entry_free(put);
+        entry_free(started);
         return result;
     }
-    put->key = exposure.key;
-    put->done = done;
-    put->context = context;
+    started->key = exposure.key;
+    started->done = done;
+    started->context = context;
     return 0;
+}
+
+int am_put(struct am *am, uint32_t peer, const struct am_memory *target, size_t offset,
+           const void *source, size_t length, unsigned handler, const uint64_t *args,
+           unsigned nargs, am_done *done, void *context)
+{
+    int result;
+
+    am_enter(am);
+    result = put(am, peer, target, offset, source, length, handler, args, nargs, done, context);
+    am_leave(am);
+    return result;
 }
 
 /* CORE_PUT: key and offset here, length, base and key there, the putter's name; payload: what to run here. */

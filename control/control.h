@@ -8,7 +8,7 @@
  * `key=value` words is -EPROTO, after which the stream is of no use.
  *
  * Values hold any byte but NUL: what PMI-1 cannot write in a value (white space, '=', '%' and control characters)
- * is written as %XX in Caravan's own lines (`caravan_*`, and `abort`); control_get gives it decoded.
+ * is written as %XX in Caravan's own lines (`caravan_*`, `packet_*`, and `abort`); control_get gives it decoded.
  */
 #ifndef CARAVAN_CONTROL_H
 #define CARAVAN_CONTROL_H

@@ -46,7 +46,8 @@ static int decode(char *text)
 /* PMI-1 has no escapes: a program's own `put value=100%25` must come back as it was. */
 static bool is_escaped(const char *command)
 {
-    return strncmp(command, "caravan_", 8) == 0 || strcmp(command, "abort") == 0;
+    return strncmp(command, "caravan_", 8) == 0 || strncmp(command, "packet_", 7) == 0 ||
+           strcmp(command, "abort") == 0;
 }
 
 int control_parse(char *line, struct control_message *message)

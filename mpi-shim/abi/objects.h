@@ -15,7 +15,7 @@
  * pointer's. */
 #define OBJECT(kind, bytes)                                                                        \
     struct ompi_predefined_##kind##_t {                                                            \
-        _Alignas(8) unsigned char space[bytes];                                                   \
+        _Alignas(8) unsigned char space[bytes];                                                    \
     }
 
 OBJECT(communicator, 512);

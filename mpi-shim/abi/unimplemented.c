@@ -7,33 +7,36 @@
  */
 #include "abi.h"
 
-static const char not_yet[] = "not implemented yet by Caravan";
+static int not_yet(void)
+{
+    return error_note(MPI_ERR_UNSUPPORTED_OPERATION, "not implemented yet by Caravan");
+}
 
 #define COMM(name, comm, ...)                                                                      \
     int P##name(__VA_ARGS__)                                                                       \
     {                                                                                              \
-        return COMM_ERROR(comm, MPI_ERR_UNSUPPORTED_OPERATION, "%s", not_yet);                     \
+        return raise_comm(comm, CALL, not_yet());                                                  \
     }                                                                                              \
     EXPORT(name);
 
 #define WIN(name, win, ...)                                                                        \
     int P##name(__VA_ARGS__)                                                                       \
     {                                                                                              \
-        return WIN_ERROR(win, MPI_ERR_UNSUPPORTED_OPERATION, "%s", not_yet);                       \
+        return raise_win(win, CALL, not_yet());                                                    \
     }                                                                                              \
     EXPORT(name);
 
 #define FILE(name, file, ...)                                                                      \
     int P##name(__VA_ARGS__)                                                                       \
     {                                                                                              \
-        return FILE_ERROR(file, MPI_ERR_UNSUPPORTED_OPERATION, "%s", not_yet);                     \
+        return raise_file(file, CALL, not_yet());                                                  \
     }                                                                                              \
     EXPORT(name);
 
 #define NONE(name, ...)                                                                            \
     int P##name(__VA_ARGS__)                                                                       \
     {                                                                                              \
-        return MPI_ERROR_IN_NOTHING(MPI_ERR_UNSUPPORTED_OPERATION, "%s", not_yet);                 \
+        return raise_world(CALL, not_yet());                                                       \
     }                                                                                              \
     EXPORT(name);
 

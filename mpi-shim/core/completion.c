@@ -229,3 +229,15 @@ int request_testsome(int count, struct request **requests, int *completed, int *
     core_unlock();
     return error;
 }
+
+int coll_waitall(int count, struct request **requests)
+{
+    int error = 0;
+
+    for (int i = 0; i < count; i++) {
+        int ended = request_wait(&requests[i], NULL);
+
+        error = error ? error : ended;
+    }
+    return error;
+}

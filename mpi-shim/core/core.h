@@ -302,11 +302,17 @@ int coll_recv(void *buffer, size_t count, struct datatype *type, int source, int
 int coll_sendrecv(const void *send_buffer, size_t send_count, struct datatype *send_type, int dest,
                   void *recv_buffer, size_t recv_count, struct datatype *recv_type, int source,
                   int tag, struct comm *comm);
-/* Nonblocking; ended by request_waitall. */
+/* Exchange one block with `peer`, in place. */
+int coll_sendrecv_replace(void *buffer, size_t count, struct datatype *type, int peer, int tag,
+                          struct comm *comm);
+/* Nonblocking; ended by coll_waitall. */
 int coll_send_start(const void *buffer, size_t count, struct datatype *type, int dest, int tag,
                     struct comm *comm, struct request **request);
 int coll_recv_start(void *buffer, size_t count, struct datatype *type, int source, int tag,
                     struct comm *comm, struct request **request);
+
+/* Wait for all and forget them. The error is that of the first which failed. */
+int coll_waitall(int count, struct request **requests);
 
 /* ---- completion [lock] -------------------------------------------------------------------------- */
 

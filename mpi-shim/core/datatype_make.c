@@ -31,9 +31,9 @@ static struct datatype_contents *contents_create(int integers, int addresses, in
     return contents;
 }
 
-/* A type under construction: without bytes yet. */
-static int type_create(struct datatype **made, int combiner, int integers, int addresses,
-                       int datatypes, size_t parts)
+/* A type under construction: without bytes yet. NULL without memory, which was noted. */
+static struct datatype *type_create(int combiner, int integers, int addresses, int datatypes,
+                                    size_t parts)
 {
     struct datatype *type = calloc(1, sizeof(*type));
 
@@ -47,13 +47,13 @@ static int type_create(struct datatype **made, int combiner, int integers, int a
             free(type->layout);
         }
         free(type);
-        return error_note(ERR_NO_MEM, "no memory for a datatype of %zu blocks", parts);
+        error_note(ERR_NO_MEM, "no memory for a datatype of %zu blocks", parts);
+        return NULL;
     }
     type->references = 1;
     type->combiner = combiner;
     type->align = 1;
-    *made = type;
-    return 0;
+    return type;
 }
 
 /* Give up a type whose parts are not retained yet. */
@@ -66,10 +66,11 @@ static int type_fail(struct datatype *type)
     return error_note(ERR_NO_MEM, "no memory for the layout of a datatype");
 }
 
-/* Bounds of a type under construction: of every block, empty or not (MPI 3.1 section 4.1.6). */
+/* Bounds of a type under construction: of all its blocks; or, where bounds were set by MPI_Type_create_resized or a
+ * subarray somewhere inside, of those blocks alone (MPI 3.1 section 4.1.7, lb_marker and ub_marker). */
 struct bounds {
     bool any;
-    bool explicit; /* given by MPI_Type_create_resized somewhere inside: no padding */
+    bool set;
     ptrdiff_t lower, upper;
 };
 
@@ -80,8 +81,10 @@ static void bounds_add(struct bounds *bounds, ptrdiff_t offset, size_t count, pt
     ptrdiff_t span = (ptrdiff_t)(length - 1) * type->extent;
     ptrdiff_t lower, upper;
 
-    if (count == 0 || length == 0)
+    if (count == 0 || length == 0 || (bounds->set && !type->bounded))
         return;
+    if (type->bounded && !bounds->set)
+        *bounds = (struct bounds){.set = true};
     lower = offset + type->lb + (reach < 0 ? reach : 0) + (span < 0 ? span : 0);
     upper = offset + type->lb + type->extent + (reach > 0 ? reach : 0) + (span > 0 ? span : 0);
     if (!bounds->any || lower < bounds->lower)
@@ -89,7 +92,6 @@ static void bounds_add(struct bounds *bounds, ptrdiff_t offset, size_t count, pt
     if (!bounds->any || upper > bounds->upper)
         bounds->upper = upper;
     bounds->any = true;
-    bounds->explicit |= type->bounded;
 }
 
 /* Append blocks to a type under construction, and its bounds and alignment with them. */
@@ -110,9 +112,9 @@ static void type_finish(struct datatype *type, const struct bounds *bounds)
 
     type->lb = bounds->any ? bounds->lower : 0;
     type->extent = bounds->any ? bounds->upper - bounds->lower : 0;
-    type->bounded = bounds->explicit;
+    type->bounded = bounds->set;
     /* The compiler pads a struct to its alignment, and so does the standard's epsilon. */
-    if (!bounds->explicit && type->extent % type->align != 0)
+    if (!bounds->set && type->extent % type->align != 0)
         type->extent += type->align - type->extent % type->align;
     fitted = realloc(layout, sizeof(*layout) + layout->parts * sizeof(layout->part[0]));
     if (fitted)
@@ -143,22 +145,20 @@ static int make_regular(struct datatype *type, int count, int length, ptrdiff_t 
 
 int datatype_contiguous(int count, struct datatype *old, struct datatype **made)
 {
-    struct datatype *type;
-    int error = type_create(&type, COMBINER_CONTIGUOUS, 1, 0, 1, 1);
+    struct datatype *type = type_create(COMBINER_CONTIGUOUS, 1, 0, 1, 1);
 
-    if (error)
-        return error;
+    if (!type)
+        return ERR_NO_MEM;
     type->contents->integer[0] = count;
     return make_regular(type, 1, count, 0, old, made);
 }
 
 int datatype_vector(int count, int length, int stride, struct datatype *old, struct datatype **made)
 {
-    struct datatype *type;
-    int error = type_create(&type, COMBINER_VECTOR, 3, 0, 1, 1);
+    struct datatype *type = type_create(COMBINER_VECTOR, 3, 0, 1, 1);
 
-    if (error)
-        return error;
+    if (!type)
+        return ERR_NO_MEM;
     type->contents->integer[0] = count;
     type->contents->integer[1] = length;
     type->contents->integer[2] = stride;
@@ -168,11 +168,10 @@ int datatype_vector(int count, int length, int stride, struct datatype *old, str
 int datatype_hvector(int count, int length, ptrdiff_t stride, struct datatype *old,
                      struct datatype **made)
 {
-    struct datatype *type;
-    int error = type_create(&type, COMBINER_HVECTOR, 2, 1, 1, 1);
+    struct datatype *type = type_create(COMBINER_HVECTOR, 2, 1, 1, 1);
 
-    if (error)
-        return error;
+    if (!type)
+        return ERR_NO_MEM;
     type->contents->integer[0] = count;
     type->contents->integer[1] = length;
     type->contents->address[0] = stride;
@@ -202,11 +201,10 @@ static int make_indexed(struct datatype *type, int count, const int *lengths, in
 int datatype_indexed(int count, const int *lengths, const int *displacements, struct datatype *old,
                      struct datatype **made)
 {
-    struct datatype *type;
-    int error = type_create(&type, COMBINER_INDEXED, 1 + 2 * count, 0, 1, (size_t)count);
+    struct datatype *type = type_create(COMBINER_INDEXED, 1 + 2 * count, 0, 1, (size_t)count);
 
-    if (error)
-        return error;
+    if (!type)
+        return ERR_NO_MEM;
     type->contents->integer[0] = count;
     for (int i = 0; i < count; i++) {
         type->contents->integer[1 + i] = lengths[i];
@@ -218,11 +216,10 @@ int datatype_indexed(int count, const int *lengths, const int *displacements, st
 int datatype_hindexed(int count, const int *lengths, const ptrdiff_t *displacements,
                       struct datatype *old, struct datatype **made)
 {
-    struct datatype *type;
-    int error = type_create(&type, COMBINER_HINDEXED, 1 + count, count, 1, (size_t)count);
+    struct datatype *type = type_create(COMBINER_HINDEXED, 1 + count, count, 1, (size_t)count);
 
-    if (error)
-        return error;
+    if (!type)
+        return ERR_NO_MEM;
     type->contents->integer[0] = count;
     for (int i = 0; i < count; i++) {
         type->contents->integer[1 + i] = lengths[i];
@@ -234,11 +231,10 @@ int datatype_hindexed(int count, const int *lengths, const ptrdiff_t *displaceme
 int datatype_indexed_block(int count, int length, const int *displacements, struct datatype *old,
                            struct datatype **made)
 {
-    struct datatype *type;
-    int error = type_create(&type, COMBINER_INDEXED_BLOCK, 2 + count, 0, 1, (size_t)count);
+    struct datatype *type = type_create(COMBINER_INDEXED_BLOCK, 2 + count, 0, 1, (size_t)count);
 
-    if (error)
-        return error;
+    if (!type)
+        return ERR_NO_MEM;
     type->contents->integer[0] = count;
     type->contents->integer[1] = length;
     for (int i = 0; i < count; i++)
@@ -249,11 +245,10 @@ int datatype_indexed_block(int count, int length, const int *displacements, stru
 int datatype_hindexed_block(int count, int length, const ptrdiff_t *displacements,
                             struct datatype *old, struct datatype **made)
 {
-    struct datatype *type;
-    int error = type_create(&type, COMBINER_HINDEXED_BLOCK, 2, count, 1, (size_t)count);
+    struct datatype *type = type_create(COMBINER_HINDEXED_BLOCK, 2, count, 1, (size_t)count);
 
-    if (error)
-        return error;
+    if (!type)
+        return ERR_NO_MEM;
     type->contents->integer[0] = count;
     type->contents->integer[1] = length;
     for (int i = 0; i < count; i++)
@@ -265,11 +260,10 @@ int datatype_struct(int count, const int *lengths, const ptrdiff_t *displacement
                     struct datatype *const *types, struct datatype **made)
 {
     struct bounds bounds = {0};
-    struct datatype *type;
-    int error = type_create(&type, COMBINER_STRUCT, 1 + count, count, count, (size_t)count);
+    struct datatype *type = type_create(COMBINER_STRUCT, 1 + count, count, count, (size_t)count);
 
-    if (error)
-        return error;
+    if (!type)
+        return ERR_NO_MEM;
     type->contents->integer[0] = count;
     for (int i = 0; i < count; i++) {
         type->contents->integer[1 + i] = lengths[i];
@@ -286,49 +280,47 @@ int datatype_struct(int count, const int *lengths, const ptrdiff_t *displacement
 int datatype_resized(struct datatype *old, ptrdiff_t lb, ptrdiff_t extent, struct datatype **made)
 {
     struct bounds bounds = {0};
-    struct datatype *type;
-    int error = type_create(&type, COMBINER_RESIZED, 0, 2, 1, 1);
+    struct datatype *type = type_create(COMBINER_RESIZED, 0, 2, 1, 1);
 
-    if (error)
-        return error;
+    if (!type)
+        return ERR_NO_MEM;
     type->contents->address[0] = lb;
     type->contents->address[1] = extent;
     type->contents->datatype[0] = old;
     if (!type_append(type, &bounds, 0, 1, 0, 1, old))
         return type_fail(type);
-    bounds = (struct bounds){.any = true, .explicit = true, .lower = lb, .upper = lb + extent};
+    bounds = (struct bounds){.any = true, .set = true, .lower = lb, .upper = lb + extent};
     type_finish(type, &bounds);
     *made = type;
     return 0;
 }
 
 /* From the fastest dimension outwards, each a vector of the one before. The outermost vector is a hidden part of the
- * new type. */
+ * new type. The bounds are those of the whole array, from 0 on, whatever the bounds of `old` (section 4.1.3). */
 int datatype_subarray(int dimensions, const int *sizes, const int *subsizes, const int *starts,
                       int order, struct datatype *old, struct datatype **made)
 {
     struct bounds bounds = {0};
     struct datatype *type, *row = old;
     ptrdiff_t stride = old->extent, offset = 0;
-    int error = 0;
 
     datatype_retain(row);
-    for (int i = 0; i < dimensions && !error; i++) {
+    for (int i = 0; i < dimensions; i++) {
         int d = order == ORDER_C ? dimensions - 1 - i : i;
-        struct datatype *next;
+        struct datatype *next = NULL;
+        int error = datatype_hvector(subsizes[d], 1, stride, row, &next);
 
-        error = datatype_hvector(subsizes[d], 1, stride, row, &next);
         datatype_release(row);
+        if (error)
+            return error;
         row = next;
         offset += starts[d] * stride;
         stride *= sizes[d];
     }
-    if (error)
-        return error;
-    error = type_create(&type, COMBINER_SUBARRAY, 2 + 3 * dimensions, 0, 2, 1);
-    if (error) {
+    type = type_create(COMBINER_SUBARRAY, 2 + 3 * dimensions, 0, 2, 1);
+    if (!type) {
         datatype_release(row);
-        return error;
+        return ERR_NO_MEM;
     }
     type->contents->integer[0] = dimensions;
     for (int i = 0; i < dimensions; i++) {
@@ -344,8 +336,7 @@ int datatype_subarray(int dimensions, const int *sizes, const int *subsizes, con
         datatype_release(row);
         return type_fail(type);
     }
-    bounds = (struct bounds){
-        .any = true, .explicit = true, .lower = old->lb, .upper = old->lb + stride};
+    bounds = (struct bounds){.any = true, .set = true, .upper = stride};
     type_finish(type, &bounds);
     datatype_release(row); /* type_finish retained it */
     *made = type;
@@ -355,16 +346,15 @@ int datatype_subarray(int dimensions, const int *sizes, const int *subsizes, con
 int datatype_dup(struct datatype *old, struct datatype **made)
 {
     struct bounds bounds = {0};
-    struct datatype *type;
-    int error = type_create(&type, COMBINER_DUP, 0, 0, 1, 1);
+    struct datatype *type = type_create(COMBINER_DUP, 0, 0, 1, 1);
 
-    if (error)
-        return error;
+    if (!type)
+        return ERR_NO_MEM;
     type->contents->datatype[0] = old;
     if (!type_append(type, &bounds, 0, 1, 0, 1, old))
         return type_fail(type);
     bounds = (struct bounds){
-        .any = true, .explicit = old->bounded, .lower = old->lb, .upper = old->lb + old->extent};
+        .any = true, .set = old->bounded, .lower = old->lb, .upper = old->lb + old->extent};
     type_finish(type, &bounds);
     type->committed = old->committed;
     *made = type;

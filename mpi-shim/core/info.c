@@ -55,10 +55,10 @@ int info_set(struct info *info, const char *key, const char *value)
         *link = calloc(1, sizeof(**link));
         if (!*link)
             return error_note(ERR_NO_MEM, "no memory for an info entry");
-        strncpy((*link)->key, key, sizeof((*link)->key) - 1);
+        strcpy((*link)->key, key);
         info->count++;
     }
-    strncpy((*link)->value, value, sizeof((*link)->value) - 1);
+    strcpy((*link)->value, value);
     return 0;
 }
 

@@ -466,8 +466,19 @@ int sendrecv(const void *send_buffer, size_t send_count, struct datatype *send_t
              int source, int recv_tag, struct comm *comm, struct status *status)
 {
     struct request *receive;
-    int sent, received;
+    int sent;
 
+    if (likely(dest >= 0 && source != PROC_NULL && send_type->dense &&
+               send_count * send_type->size <= core.eager)) {
+        core_lock();
+        sent = eager_send(comm, comm->context, dest, send_tag,
+                          (const char *)send_buffer + send_type->true_lb,
+                          send_count * send_type->size);
+        core_unlock();
+        if (likely(sent == 0))
+            return recv_blocking(recv_buffer, recv_count, recv_type, source, recv_tag, comm,
+                                 status);
+    }
     recv_start(recv_buffer, recv_count, recv_type, source, recv_tag, comm, &receive);
     sent = send_blocking(SEND_STANDARD, send_buffer, send_count, send_type, dest, send_tag, comm);
     if (unlikely(sent)) {
@@ -475,17 +486,26 @@ int sendrecv(const void *send_buffer, size_t send_count, struct datatype *send_t
         request_wait(&receive, NULL);
         return sent;
     }
-    received = request_wait(&receive, status);
-    return received;
+    return request_wait(&receive, status);
 }
 
 int coll_sendrecv(const void *send_buffer, size_t send_count, struct datatype *send_type, int dest,
                   void *recv_buffer, size_t recv_count, struct datatype *recv_type, int source,
                   int tag, struct comm *comm)
 {
+    size_t length = send_count * send_type->size;
     struct request *receive;
     int error;
 
+    /* What can leave at once needs no receive posted before it, and no request. */
+    if (likely(send_type->dense && length <= core.eager)) {
+        core_lock();
+        error = eager_send(comm, comm->context + 1, dest, tag,
+                           (const char *)send_buffer + send_type->true_lb, length);
+        core_unlock();
+        if (likely(error == 0))
+            return coll_recv(recv_buffer, recv_count, recv_type, source, tag, comm);
+    }
     coll_recv_start(recv_buffer, recv_count, recv_type, source, tag, comm, &receive);
     error = coll_send(send_buffer, send_count, send_type, dest, tag, comm);
     if (unlikely(error)) {
@@ -494,6 +514,20 @@ int coll_sendrecv(const void *send_buffer, size_t send_count, struct datatype *s
         return error;
     }
     return request_wait(&receive, NULL);
+}
+
+int coll_sendrecv_replace(void *buffer, size_t count, struct datatype *type, int peer, int tag,
+                          struct comm *comm)
+{
+    size_t length = count * type->size;
+    char *copied = memory_get(length ? length : 1);
+    int error;
+
+    datatype_pack(type, buffer, count, 0, copied, length);
+    error = coll_sendrecv(copied, length, &datatype_bytes, peer, buffer, count, type, peer, tag,
+                          comm);
+    free(copied);
+    return error;
 }
 
 int sendrecv_replace(void *buffer, size_t count, struct datatype *type, int dest, int send_tag,

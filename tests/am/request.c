@@ -265,6 +265,7 @@ int main(void)
     SRunner *runner;
     int failed;
 
+    tcase_set_timeout(two, 60);
     tcase_add_checked_fixture(two, open_two, close_all);
     tcase_add_test(two, every_size_in_order);
     tcase_add_test(two, full_ring_is_eagain);

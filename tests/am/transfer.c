@@ -252,6 +252,8 @@ int main(void)
     SRunner *runner;
     int failed;
 
+    tcase_set_timeout(one_copy, 60);
+    tcase_set_timeout(mediums, 60);
     tcase_add_checked_fixture(one_copy, open_one_copy, close_pair);
     tcase_add_checked_fixture(mediums, open_mediums, close_pair);
     for (unsigned i = 0; i < 2; i++) {

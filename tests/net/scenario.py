@@ -128,13 +128,18 @@ def mpirun(ranks, command, timeout=60, **arguments):
     return result
 
 
+def alone(command, timeout=30):
+    """Run a program on our library without mpirun."""
+    began = time.monotonic()
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=timeout,
+                          stderr=subprocess.PIPE, text=True, env=dict(os.environ, LD_LIBRARY_PATH=LIB))
+    return Result(done.returncode, done.stdout, done.stderr, time.monotonic() - began)
+
+
 def named_things():
-    """What may outlive processes: files in /dev/shm and of the session in /tmp, System V shared memory."""
-    things = set(glob.glob("/dev/shm/*")) | set(glob.glob("/tmp/caravan*")) | set(glob.glob("/run/caravan*"))
-    with open("/proc/sysvipc/shm") as shm:
-        things |= {"shm " + line.split()[1] for line in shm.readlines()[1:]}
-    # Others that run at the same time make temporary directories and namespaces of their own.
-    return {thing for thing in things if not re.match(r"/tmp/caravan-(test|bench)\.", thing)}
+    """What may outlive processes: names in /dev/shm and /tmp. Tests' own directories are not meant."""
+    things = set(glob.glob("/dev/shm/*caravan*")) | set(glob.glob("/tmp/caravan*"))
+    return {thing for thing in things if not re.match(r"/tmp/caravan-(test|bench|guest)", thing)}
 
 
 def run(cases):

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * launch/agent.h: the node agent, which starts a node's ranks, owns their control streams and leaves nothing behind.
+ *
+ *   agent.c   the stream to mpirun, and the order of things
+ *   rank.c    one rank: its start, its standard streams, its end
+ *   pmi.c     one rank's control stream: PMI-1, joining, rings
+ *   node.c    the network interface, its packet sockets, the answers to probes
+ */
+#ifndef CARAVAN_AGENT_H
+#define CARAVAN_AGENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "control/control.h"
+#include "launch/channel.h"
+#include "launch/kvs.h"
+#include "launch/loop.h"
+#include "launch/string_list.h"
+
+/* Be the agent of one node, for mpirun at the other end of `in` and `out`. `name`: what mpirun calls this host.
+ * `forked`: this is mpirun's own child, so descriptor 0 is mpirun's standard input. Returns an exit status. */
+int agent_main(int in, int out, const char *name, bool forked);
+
+/* The same, entered by ssh or the like: over standard input and output, below a process that cleans up should the
+ * agent itself be killed. */
+int agent_main_entered(const char *name);
+
+/* ---- private to the agent ----------------------------------------------------------------------- */
+
+struct agent;
+
+struct program {
+    unsigned index;
+    unsigned total;         /* ranks of it, on all nodes */
+    char *directory;        /* NULL: wherever the agent is */
+    bool directory_needed;  /* it was asked for: not being able to enter it is an error */
+    uint64_t arguments_due; /* strings that are still to come */
+    uint64_t environment_due;
+    struct strings arguments;
+    struct strings environment; /* over the agent's own */
+};
+
+/* A ring that a rank offered to one that has not joined yet. */
+struct offer {
+    struct offer *next;
+    uint32_t from;
+    uint64_t bytes;
+    int fd;
+};
+
+struct rank {
+    struct agent *agent;
+    struct program *program;
+    uint32_t process;
+    unsigned local; /* its place among this node's ranks */
+
+    pid_t pid; /* 0: not started */
+    bool running;
+    int start_error; /* the pipe that tells why it could not start; -1: none */
+
+    struct rank_output {
+        struct rank *rank;
+        struct watch watch;
+        int fd; /* -1: ended */
+        uint8_t which;
+    } output[2];
+
+    struct rank_input {
+        struct watch watch;
+        int fd; /* -1: closed */
+        char *bytes;
+        size_t start, end;
+        bool ended; /* close once `bytes` is written */
+    } input;
+
+    struct control_stream *control; /* NULL: ended */
+    struct watch control_watch;
+    struct timer control_lost;
+    bool joined; /* it has said `init` */
+    bool hello;  /* and that it is Caravan's library */
+    bool finalized;
+    bool in_barrier;
+    int doorbell[2];
+    struct offer *offers; /* to it */
+    int port;             /* its packet socket; -1: none, or given */
+};
+
+struct agent {
+    struct loop *loop;
+    struct channel *channel;
+    const char *name; /* of the host, as mpirun calls it */
+    bool forked;
+    bool failed;
+
+    /* What mpirun told. */
+    uint32_t node, nodes, size, job;
+    uint8_t key[16];
+    char link[8];
+    bool terminal;     /* mpirun's standard output is one: ranks see one too */
+    bool input_direct; /* process 0 reads mpirun's own standard input */
+    unsigned bind;     /* enum binding */
+    bool report_binding;
+    struct program *programs;
+    unsigned program_count;
+    struct program *filling; /* strings go here */
+    struct strings table;    /* caravan_node and caravan_place lines, for the ranks */
+    uint32_t *node_of;       /* `size` of them, from the table */
+
+    struct rank *ranks;
+    unsigned rank_count;
+    unsigned running;
+    unsigned cores;
+    bool started;
+    bool ending;
+    bool finishing;
+
+    struct kvs kvs;
+    char kvs_name[KVS_MAX_NAME];
+    unsigned in_barrier;
+    uint64_t output_untaken; /* bytes that mpirun has not taken yet */
+    bool output_held;
+
+    struct watch child_signal;
+    int child_signal_fd;
+    struct timer kill_timer;
+    struct timer finish_timer;
+
+    /* The network, where the job uses frames. */
+    bool frames;
+    char *interfaces; /* names, of which the first that there is; empty: the one that qualifies */
+    uint16_t ethertype;
+    unsigned peer_timeout; /* seconds */
+    char interface[16];
+    uint8_t mac[6];
+    uint16_t mtu;
+    char *port_error; /* why there is none of this */
+    struct beacon *beacon;
+    struct watch beacon_watch;
+};
+
+/* agent.c */
+struct rank *agent_rank(struct agent *agent, uint32_t process);
+/* Tell mpirun that this rank cannot go on, and why; mpirun ends the job. */
+void agent_rank_failed(struct rank *rank, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* The agent itself cannot. */
+void agent_fail(struct agent *agent, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* A rank's output has ended: perhaps it was the last. */
+void agent_check_finished(struct agent *agent);
+
+/* rank.c */
+int rank_start(struct rank *rank);
+void rank_ended(struct rank *rank, int status);
+/* Read output again after mpirun took some. */
+void rank_resume_output(struct rank *rank);
+void rank_drain_output(struct rank *rank);
+void rank_close_output(struct rank *rank);
+void rank_write_input(struct rank *rank, const char *bytes, size_t length);
+void rank_signal(struct rank *rank, int signal);
+
+/* pmi.c */
+void pmi_open(struct rank *rank, int fd);
+void pmi_receive(struct rank *rank);
+void pmi_close(struct rank *rank);
+void pmi_barrier_out(struct agent *agent);
+void pmi_down(struct agent *agent, uint32_t process, const char *reason);
+
+/* node.c */
+/* Open the interface, a socket for each rank and one for this agent; or keep why that could not be. */
+void node_open(struct agent *agent);
+/* The rest of the caravan_prepared line. */
+void node_describe(const struct agent *agent, char *text, size_t size);
+/* Send a rank its caravan_port line, where the job uses frames. */
+int node_send_port(struct rank *rank);
+void node_close(struct agent *agent);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * launch/mpirun.c: mpirun and mpiexec; and, on other hosts, their agents.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "launch/agent.h"
+#include "launch/enter.h"
+#include "launch/job.h"
+#include "launch/options.h"
+#include "launch/version.h"
+
+int main(int argc, char **argv)
+{
+    struct options options;
+    int status;
+
+    if (argc == 3 && strcmp(argv[1], AGENT_WORD) == 0)
+        return agent_main_entered(argv[2]);
+
+    if (options_parse(&options, argc - 1, argv + 1, stderr) < 0) {
+        options_clear(&options);
+        return 1;
+    }
+    switch (options.action) {
+    case ACTION_HELP:
+        options_help(stdout);
+        status = 0;
+        break;
+    case ACTION_VERSION:
+        printf("mpirun (Caravan) %s\n", CARAVAN_VERSION);
+        status = 0;
+        break;
+    default:
+        options_read_environment(&options, environ);
+        status = job_run(&options);
+    }
+    options_clear(&options);
+    return status;
+}

@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * mpi-shim/abi/unimplemented.h: the functions that Caravan does not have yet: one line each, expanded in unimplemented.c.
+ *
+ * KIND(name, object, parameters): the error goes to the error handler of the object, which COMM, WIN and FILE tell the
+ * kind of; NONE has no object, and the error goes to MPI_COMM_WORLD's (MPI 3.1 section 8.3).
+ */
+
+/* clang-format off */
+
+/* Collectives (chapter 5) */
+COMM(MPI_Iallgather, comm, const void *sendbuf, int sendcount, MPI_Datatype sendtype, void *recvbuf,
+    int recvcount, MPI_Datatype recvtype, MPI_Comm comm, MPI_Request *request)
+COMM(MPI_Iallgatherv, comm, const void *sendbuf, int sendcount, MPI_Datatype sendtype,
+    void *recvbuf, const int recvcounts[], const int displs[], MPI_Datatype recvtype, MPI_Comm comm,
+    MPI_Request *request)
+COMM(MPI_Iallreduce, comm, const void *sendbuf, void *recvbuf, int count, MPI_Datatype datatype,
+    MPI_Op op, MPI_Comm comm, MPI_Request *request)
+COMM(MPI_Ialltoall, comm, const void *sendbuf, int sendcount, MPI_Datatype sendtype, void *recvbuf,
+    int recvcount, MPI_Datatype recvtype, MPI_Comm comm, MPI_Request *request)
+COMM(MPI_Ialltoallv, comm, const void *sendbuf, const int sendcounts[], const int sdispls[],
+    MPI_Datatype sendtype, void *recvbuf, const int recvcounts[], const int rdispls[],
+    MPI_Datatype recvtype, MPI_Comm comm, MPI_Request *request)
+COMM(MPI_Ialltoallw, comm, const void *sendbuf, const int sendcounts[], const int sdispls[],
+    const MPI_Datatype sendtypes[], void *recvbuf, const int recvcounts[], const int rdispls[],
+    const MPI_Datatype recvtypes[], MPI_Comm comm, MPI_Request *request)
+COMM(MPI_Ibarrier, comm, MPI_Comm comm, MPI_Request *request)
+COMM(MPI_Ibcast, comm, void *buffer, int count, MPI_Datatype datatype, int root, MPI_Comm comm,
+    MPI_Request *request)
+COMM(MPI_Iexscan, comm, const void *sendbuf, void *recvbuf, int count, MPI_Datatype datatype,
+    MPI_Op op, MPI_Comm comm, MPI_Request *request)
+COMM(MPI_Igather, comm, const void *sendbuf, int sendcount, MPI_Datatype sendtype, void *recvbuf,
+    int recvcount, MPI_Datatype recvtype, int root, MPI_Comm comm, MPI_Request *request)
+COMM(MPI_Igatherv, comm, const void *sendbuf, int sendcount, MPI_Datatype sendtype, void *recvbuf,
+    const int recvcounts[], const int displs[], MPI_Datatype recvtype, int root, MPI_Comm comm,
+    MPI_Request *request)
+COMM(MPI_Ireduce, comm, const void *sendbuf, void *recvbuf, int count, MPI_Datatype datatype,
+    MPI_Op op, int root, MPI_Comm comm, MPI_Request *request)
+COMM(MPI_Ireduce_scatter, comm, const void *sendbuf, void *recvbuf, const int recvcounts[],
+    MPI_Datatype datatype, MPI_Op op, MPI_Comm comm, MPI_Request *request)
+COMM(MPI_Ireduce_scatter_block, comm, const void *sendbuf, void *recvbuf, int recvcount,
+    MPI_Datatype datatype, MPI_Op op, MPI_Comm comm, MPI_Request *request)
+COMM(MPI_Iscan, comm, const void *sendbuf, void *recvbuf, int count, MPI_Datatype datatype,
+    MPI_Op op, MPI_Comm comm, MPI_Request *request)
+COMM(MPI_Iscatter, comm, const void *sendbuf, int sendcount, MPI_Datatype sendtype, void *recvbuf,
+    int recvcount, MPI_Datatype recvtype, int root, MPI_Comm comm, MPI_Request *request)
+COMM(MPI_Iscatterv, comm, const void *sendbuf, const int sendcounts[], const int displs[],
+    MPI_Datatype sendtype, void *recvbuf, int recvcount, MPI_Datatype recvtype, int root,
+    MPI_Comm comm, MPI_Request *request)
+
+/* Communicators (chapter 6) */
+COMM(MPI_Comm_idup, comm, MPI_Comm comm, MPI_Comm *newcomm, MPI_Request *request)
+COMM(MPI_Intercomm_create, local_comm, MPI_Comm local_comm, int local_leader, MPI_Comm bridge_comm,
+    int remote_leader, int tag, MPI_Comm *newintercomm)
+COMM(MPI_Intercomm_merge, intercomm, MPI_Comm intercomm, int high, MPI_Comm *newintercomm)
+
+/* Datatypes (chapter 4) */
+NONE(MPI_Pack_external, const char datarep[], const void *inbuf, int incount, MPI_Datatype datatype,
+    void *outbuf, MPI_Aint outsize, MPI_Aint *position)
+NONE(MPI_Pack_external_size, const char datarep[], int incount, MPI_Datatype datatype,
+    MPI_Aint *size)
+NONE(MPI_Type_create_darray, int size, int rank, int ndims, const int gsize_array[],
+    const int distrib_array[], const int darg_array[], const int psize_array[], int order,
+    MPI_Datatype oldtype, MPI_Datatype *newtype)
+NONE(MPI_Type_create_f90_complex, int p, int r, MPI_Datatype *newtype)
+NONE(MPI_Type_create_f90_integer, int r, MPI_Datatype *newtype)
+NONE(MPI_Type_create_f90_real, int p, int r, MPI_Datatype *newtype)
+NONE(MPI_Unpack_external, const char datarep[], const void *inbuf, MPI_Aint insize,
+    MPI_Aint *position, void *outbuf, int outcount, MPI_Datatype datatype)
+
+/* Files (chapter 13) */
+FILE(MPI_File_close, *fh, MPI_File *fh)
+FILE(MPI_File_delete, MPI_FILE_NULL, const char *filename, MPI_Info info)
+FILE(MPI_File_get_amode, fh, MPI_File fh, int *amode)
+FILE(MPI_File_get_atomicity, fh, MPI_File fh, int *flag)
+FILE(MPI_File_get_byte_offset, fh, MPI_File fh, MPI_Offset offset, MPI_Offset *disp)
+FILE(MPI_File_get_group, fh, MPI_File fh, MPI_Group *group)
+FILE(MPI_File_get_info, fh, MPI_File fh, MPI_Info *info_used)
+FILE(MPI_File_get_position, fh, MPI_File fh, MPI_Offset *offset)
+FILE(MPI_File_get_position_shared, fh, MPI_File fh, MPI_Offset *offset)
+FILE(MPI_File_get_size, fh, MPI_File fh, MPI_Offset *size)
+FILE(MPI_File_get_type_extent, fh, MPI_File fh, MPI_Datatype datatype, MPI_Aint *extent)
+FILE(MPI_File_get_view, fh, MPI_File fh, MPI_Offset *disp, MPI_Datatype *etype,
+    MPI_Datatype *filetype, char *datarep)
+FILE(MPI_File_iread, fh, MPI_File fh, void *buf, int count, MPI_Datatype datatype,
+    MPI_Request *request)
+FILE(MPI_File_iread_all, fh, MPI_File fh, void *buf, int count, MPI_Datatype datatype,
+    MPI_Request *request)
+FILE(MPI_File_iread_at, fh, MPI_File fh, MPI_Offset offset, void *buf, int count,
+    MPI_Datatype datatype, MPI_Request *request)
+FILE(MPI_File_iread_at_all, fh, MPI_File fh, MPI_Offset offset, void *buf, int count,
+    MPI_Datatype datatype, MPI_Request *request)
+FILE(MPI_File_iread_shared, fh, MPI_File fh, void *buf, int count, MPI_Datatype datatype,
+    MPI_Request *request)
+FILE(MPI_File_iwrite, fh, MPI_File fh, const void *buf, int count, MPI_Datatype datatype,
+    MPI_Request *request)
+FILE(MPI_File_iwrite_all, fh, MPI_File fh, const void *buf, int count, MPI_Datatype datatype,
+    MPI_Request *request)
+FILE(MPI_File_iwrite_at, fh, MPI_File fh, MPI_Offset offset, const void *buf, int count,
+    MPI_Datatype datatype, MPI_Request *request)
+FILE(MPI_File_iwrite_at_all, fh, MPI_File fh, MPI_Offset offset, const void *buf, int count,
+    MPI_Datatype datatype, MPI_Request *request)
+FILE(MPI_File_iwrite_shared, fh, MPI_File fh, const void *buf, int count, MPI_Datatype datatype,
+    MPI_Request *request)
+FILE(MPI_File_open, MPI_FILE_NULL, MPI_Comm comm, const char *filename, int amode, MPI_Info info,
+    MPI_File *fh)
+FILE(MPI_File_preallocate, fh, MPI_File fh, MPI_Offset size)
+FILE(MPI_File_read, fh, MPI_File fh, void *buf, int count, MPI_Datatype datatype,
+    MPI_Status *status)
+FILE(MPI_File_read_all, fh, MPI_File fh, void *buf, int count, MPI_Datatype datatype,
+    MPI_Status *status)
+FILE(MPI_File_read_all_begin, fh, MPI_File fh, void *buf, int count, MPI_Datatype datatype)
+FILE(MPI_File_read_all_end, fh, MPI_File fh, void *buf, MPI_Status *status)
+FILE(MPI_File_read_at, fh, MPI_File fh, MPI_Offset offset, void *buf, int count,
+    MPI_Datatype datatype, MPI_Status *status)
+FILE(MPI_File_read_at_all, fh, MPI_File fh, MPI_Offset offset, void *buf, int count,
+    MPI_Datatype datatype, MPI_Status *status)
+FILE(MPI_File_read_at_all_begin, fh, MPI_File fh, MPI_Offset offset, void *buf, int count,
+    MPI_Datatype datatype)
+FILE(MPI_File_read_at_all_end, fh, MPI_File fh, void *buf, MPI_Status *status)
+FILE(MPI_File_read_ordered, fh, MPI_File fh, void *buf, int count, MPI_Datatype datatype,
+    MPI_Status *status)
+FILE(MPI_File_read_ordered_begin, fh, MPI_File fh, void *buf, int count, MPI_Datatype datatype)
+FILE(MPI_File_read_ordered_end, fh, MPI_File fh, void *buf, MPI_Status *status)
+FILE(MPI_File_read_shared, fh, MPI_File fh, void *buf, int count, MPI_Datatype datatype,
+    MPI_Status *status)
+FILE(MPI_File_seek, fh, MPI_File fh, MPI_Offset offset, int whence)
+FILE(MPI_File_seek_shared, fh, MPI_File fh, MPI_Offset offset, int whence)
+FILE(MPI_File_set_atomicity, fh, MPI_File fh, int flag)
+FILE(MPI_File_set_info, fh, MPI_File fh, MPI_Info info)
+FILE(MPI_File_set_size, fh, MPI_File fh, MPI_Offset size)
+FILE(MPI_File_set_view, fh, MPI_File fh, MPI_Offset disp, MPI_Datatype etype, MPI_Datatype filetype,
+    const char *datarep, MPI_Info info)
+FILE(MPI_File_sync, fh, MPI_File fh)
+FILE(MPI_File_write, fh, MPI_File fh, const void *buf, int count, MPI_Datatype datatype,
+    MPI_Status *status)
+FILE(MPI_File_write_all, fh, MPI_File fh, const void *buf, int count, MPI_Datatype datatype,
+    MPI_Status *status)
+FILE(MPI_File_write_all_begin, fh, MPI_File fh, const void *buf, int count, MPI_Datatype datatype)
+FILE(MPI_File_write_all_end, fh, MPI_File fh, const void *buf, MPI_Status *status)
+FILE(MPI_File_write_at, fh, MPI_File fh, MPI_Offset offset, const void *buf, int count,
+    MPI_Datatype datatype, MPI_Status *status)
+FILE(MPI_File_write_at_all, fh, MPI_File fh, MPI_Offset offset, const void *buf, int count,
+    MPI_Datatype datatype, MPI_Status *status)
+FILE(MPI_File_write_at_all_begin, fh, MPI_File fh, MPI_Offset offset, const void *buf, int count,
+    MPI_Datatype datatype)
+FILE(MPI_File_write_at_all_end, fh, MPI_File fh, const void *buf, MPI_Status *status)
+FILE(MPI_File_write_ordered, fh, MPI_File fh, const void *buf, int count, MPI_Datatype datatype,
+    MPI_Status *status)
+FILE(MPI_File_write_ordered_begin, fh, MPI_File fh, const void *buf, int count,
+    MPI_Datatype datatype)
+FILE(MPI_File_write_ordered_end, fh, MPI_File fh, const void *buf, MPI_Status *status)
+FILE(MPI_File_write_shared, fh, MPI_File fh, const void *buf, int count, MPI_Datatype datatype,
+    MPI_Status *status)
+NONE(MPI_Register_datarep, const char *datarep, MPI_Datarep_conversion_function *read_conversion_fn,
+    MPI_Datarep_conversion_function *write_conversion_fn,
+    MPI_Datarep_extent_function *dtype_file_extent_fn, void *extra_state)
+
+/* One-sided communication (chapter 11) */
+WIN(MPI_Accumulate, win, const void *origin_addr, int origin_count, MPI_Datatype origin_datatype,
+    int target_rank, MPI_Aint target_disp, int target_count, MPI_Datatype target_datatype,
+    MPI_Op op, MPI_Win win)
+WIN(MPI_Compare_and_swap, win, const void *origin_addr, const void *compare_addr, void *result_addr,
+    MPI_Datatype datatype, int target_rank, MPI_Aint target_disp, MPI_Win win)
+WIN(MPI_Fetch_and_op, win, const void *origin_addr, void *result_addr, MPI_Datatype datatype,
+    int target_rank, MPI_Aint target_disp, MPI_Op op, MPI_Win win)
+WIN(MPI_Get, win, void *origin_addr, int origin_count, MPI_Datatype origin_datatype,
+    int target_rank, MPI_Aint target_disp, int target_count, MPI_Datatype target_datatype,
+    MPI_Win win)
+WIN(MPI_Get_accumulate, win, const void *origin_addr, int origin_count,
+    MPI_Datatype origin_datatype, void *result_addr, int result_count, MPI_Datatype result_datatype,
+    int target_rank, MPI_Aint target_disp, int target_count, MPI_Datatype target_datatype,
+    MPI_Op op, MPI_Win win)
+WIN(MPI_Put, win, const void *origin_addr, int origin_count, MPI_Datatype origin_datatype,
+    int target_rank, MPI_Aint target_disp, int target_count, MPI_Datatype target_datatype,
+    MPI_Win win)
+WIN(MPI_Raccumulate, win, const void *origin_addr, int origin_count, MPI_Datatype origin_datatype,
+    int target_rank, MPI_Aint target_disp, int target_count, MPI_Datatype target_datatype,
+    MPI_Op op, MPI_Win win, MPI_Request *request)
+WIN(MPI_Rget, win, void *origin_addr, int origin_count, MPI_Datatype origin_datatype,
+    int target_rank, MPI_Aint target_disp, int target_count, MPI_Datatype target_datatype,
+    MPI_Win win, MPI_Request *request)
+WIN(MPI_Rget_accumulate, win, const void *origin_addr, int origin_count,
+    MPI_Datatype origin_datatype, void *result_addr, int result_count, MPI_Datatype result_datatype,
+    int target_rank, MPI_Aint target_disp, int target_count, MPI_Datatype target_datatype,
+    MPI_Op op, MPI_Win win, MPI_Request *request)
+WIN(MPI_Rput, win, const void *origin_addr, int origin_count, MPI_Datatype origin_datatype,
+    int target_rank, MPI_Aint target_disp, int target_cout, MPI_Datatype target_datatype,
+    MPI_Win win, MPI_Request *request)
+COMM(MPI_Win_allocate, comm, MPI_Aint size, int disp_unit, MPI_Info info, MPI_Comm comm,
+    void *baseptr, MPI_Win *win)
+COMM(MPI_Win_allocate_shared, comm, MPI_Aint size, int disp_unit, MPI_Info info, MPI_Comm comm,
+    void *baseptr, MPI_Win *win)
+WIN(MPI_Win_attach, win, MPI_Win win, void *base, MPI_Aint size)
+WIN(MPI_Win_call_errhandler, win, MPI_Win win, int errorcode)
+WIN(MPI_Win_complete, win, MPI_Win win)
+COMM(MPI_Win_create, comm, void *base, MPI_Aint size, int disp_unit, MPI_Info info, MPI_Comm comm,
+    MPI_Win *win)
+COMM(MPI_Win_create_dynamic, comm, MPI_Info info, MPI_Comm comm, MPI_Win *win)
+WIN(MPI_Win_delete_attr, win, MPI_Win win, int win_keyval)
+WIN(MPI_Win_detach, win, MPI_Win win, const void *base)
+WIN(MPI_Win_fence, win, int assert, MPI_Win win)
+WIN(MPI_Win_flush, win, int rank, MPI_Win win)
+WIN(MPI_Win_flush_all, win, MPI_Win win)
+WIN(MPI_Win_flush_local, win, int rank, MPI_Win win)
+WIN(MPI_Win_flush_local_all, win, MPI_Win win)
+WIN(MPI_Win_free, *win, MPI_Win *win)
+WIN(MPI_Win_get_attr, win, MPI_Win win, int win_keyval, void *attribute_val, int *flag)
+WIN(MPI_Win_get_errhandler, win, MPI_Win win, MPI_Errhandler *errhandler)
+WIN(MPI_Win_get_group, win, MPI_Win win, MPI_Group *group)
+WIN(MPI_Win_get_info, win, MPI_Win win, MPI_Info *info_used)
+WIN(MPI_Win_get_name, win, MPI_Win win, char *win_name, int *resultlen)
+WIN(MPI_Win_lock, win, int lock_type, int rank, int assert, MPI_Win win)
+WIN(MPI_Win_lock_all, win, int assert, MPI_Win win)
+WIN(MPI_Win_post, win, MPI_Group group, int assert, MPI_Win win)
+WIN(MPI_Win_set_attr, win, MPI_Win win, int win_keyval, void *attribute_val)
+WIN(MPI_Win_set_errhandler, win, MPI_Win win, MPI_Errhandler errhandler)
+WIN(MPI_Win_set_info, win, MPI_Win win, MPI_Info info)
+WIN(MPI_Win_set_name, win, MPI_Win win, const char *win_name)
+WIN(MPI_Win_shared_query, win, MPI_Win win, int rank, MPI_Aint *size, int *disp_unit, void *baseptr)
+WIN(MPI_Win_start, win, MPI_Group group, int assert, MPI_Win win)
+WIN(MPI_Win_sync, win, MPI_Win win)
+WIN(MPI_Win_test, win, MPI_Win win, int *flag)
+WIN(MPI_Win_unlock, win, int rank, MPI_Win win)
+WIN(MPI_Win_unlock_all, win, MPI_Win win)
+WIN(MPI_Win_wait, win, MPI_Win win)
+
+/* Persistent collectives (an Open MPI extension, MPI 4.0 section 6.12) */
+COMM(MPIX_Allgather_init, comm, const void *sendbuf, int sendcount, MPI_Datatype sendtype,
+    void *recvbuf, int recvcount, MPI_Datatype recvtype, MPI_Comm comm, MPI_Info info,
+    MPI_Request *request)
+COMM(MPIX_Allgatherv_init, comm, const void *sendbuf, int sendcount, MPI_Datatype sendtype,
+    void *recvbuf, const int recvcounts[], const int displs[], MPI_Datatype recvtype, MPI_Comm comm,
+    MPI_Info info, MPI_Request *request)
+COMM(MPIX_Allreduce_init, comm, const void *sendbuf, void *recvbuf, int count,
+    MPI_Datatype datatype, MPI_Op op, MPI_Comm comm, MPI_Info info, MPI_Request *request)
+COMM(MPIX_Alltoall_init, comm, const void *sendbuf, int sendcount, MPI_Datatype sendtype,
+    void *recvbuf, int recvcount, MPI_Datatype recvtype, MPI_Comm comm, MPI_Info info,
+    MPI_Request *request)
+COMM(MPIX_Alltoallv_init, comm, const void *sendbuf, const int sendcounts[], const int sdispls[],
+    MPI_Datatype sendtype, void *recvbuf, const int recvcounts[], const int rdispls[],
+    MPI_Datatype recvtype, MPI_Comm comm, MPI_Info info, MPI_Request *request)
+COMM(MPIX_Alltoallw_init, comm, const void *sendbuf, const int sendcounts[], const int sdispls[],
+    const MPI_Datatype sendtypes[], void *recvbuf, const int recvcounts[], const int rdispls[],
+    const MPI_Datatype recvtypes[], MPI_Comm comm, MPI_Info info, MPI_Request *request)
+COMM(MPIX_Barrier_init, comm, MPI_Comm comm, MPI_Info info, MPI_Request *request)
+COMM(MPIX_Bcast_init, comm, void *buffer, int count, MPI_Datatype datatype, int root, MPI_Comm comm,
+    MPI_Info info, MPI_Request *request)
+COMM(MPIX_Exscan_init, comm, const void *sendbuf, void *recvbuf, int count, MPI_Datatype datatype,
+    MPI_Op op, MPI_Comm comm, MPI_Info info, MPI_Request *request)
+COMM(MPIX_Gather_init, comm, const void *sendbuf, int sendcount, MPI_Datatype sendtype,
+    void *recvbuf, int recvcount, MPI_Datatype recvtype, int root, MPI_Comm comm, MPI_Info info,
+    MPI_Request *request)
+COMM(MPIX_Gatherv_init, comm, const void *sendbuf, int sendcount, MPI_Datatype sendtype,
+    void *recvbuf, const int recvcounts[], const int displs[], MPI_Datatype recvtype, int root,
+    MPI_Comm comm, MPI_Info info, MPI_Request *request)
+COMM(MPIX_Neighbor_allgather_init, comm, const void *sendbuf, int sendcount, MPI_Datatype sendtype,
+    void *recvbuf, int recvcount, MPI_Datatype recvtype, MPI_Comm comm, MPI_Info info,
+    MPI_Request *request)
+COMM(MPIX_Neighbor_allgatherv_init, comm, const void *sendbuf, int sendcount, MPI_Datatype sendtype,
+    void *recvbuf, const int recvcounts[], const int displs[], MPI_Datatype recvtype, MPI_Comm comm,
+    MPI_Info info, MPI_Request *request)
+COMM(MPIX_Neighbor_alltoall_init, comm, const void *sendbuf, int sendcount, MPI_Datatype sendtype,
+    void *recvbuf, int recvcount, MPI_Datatype recvtype, MPI_Comm comm, MPI_Info info,
+    MPI_Request *request)
+COMM(MPIX_Neighbor_alltoallv_init, comm, const void *sendbuf, const int sendcounts[],
+    const int sdispls[], MPI_Datatype sendtype, void *recvbuf, const int recvcounts[],
+    const int rdispls[], MPI_Datatype recvtype, MPI_Comm comm, MPI_Info info, MPI_Request *request)
+COMM(MPIX_Neighbor_alltoallw_init, comm, const void *sendbuf, const int sendcounts[],
+    const MPI_Aint sdispls[], const MPI_Datatype sendtypes[], void *recvbuf, const int recvcounts[],
+    const MPI_Aint rdispls[], const MPI_Datatype recvtypes[], MPI_Comm comm, MPI_Info info,
+    MPI_Request *request)
+COMM(MPIX_Reduce_init, comm, const void *sendbuf, void *recvbuf, int count, MPI_Datatype datatype,
+    MPI_Op op, int root, MPI_Comm comm, MPI_Info info, MPI_Request *request)
+COMM(MPIX_Reduce_scatter_block_init, comm, const void *sendbuf, void *recvbuf, int recvcount,
+    MPI_Datatype datatype, MPI_Op op, MPI_Comm comm, MPI_Info info, MPI_Request *request)
+COMM(MPIX_Reduce_scatter_init, comm, const void *sendbuf, void *recvbuf, const int recvcounts[],
+    MPI_Datatype datatype, MPI_Op op, MPI_Comm comm, MPI_Info info, MPI_Request *request)
+COMM(MPIX_Scan_init, comm, const void *sendbuf, void *recvbuf, int count, MPI_Datatype datatype,
+    MPI_Op op, MPI_Comm comm, MPI_Info info, MPI_Request *request)
+COMM(MPIX_Scatter_init, comm, const void *sendbuf, int sendcount, MPI_Datatype sendtype,
+    void *recvbuf, int recvcount, MPI_Datatype recvtype, int root, MPI_Comm comm, MPI_Info info,
+    MPI_Request *request)
+COMM(MPIX_Scatterv_init, comm, const void *sendbuf, const int sendcounts[], const int displs[],
+    MPI_Datatype sendtype, void *recvbuf, int recvcount, MPI_Datatype recvtype, int root,
+    MPI_Comm comm, MPI_Info info, MPI_Request *request)
+
+/* Processes that come and go (chapter 10) */
+NONE(MPI_Close_port, const char *port_name)
+COMM(MPI_Comm_accept, comm, const char *port_name, MPI_Info info, int root, MPI_Comm comm,
+    MPI_Comm *newcomm)
+COMM(MPI_Comm_connect, comm, const char *port_name, MPI_Info info, int root, MPI_Comm comm,
+    MPI_Comm *newcomm)
+COMM(MPI_Comm_disconnect, *comm, MPI_Comm *comm)
+NONE(MPI_Comm_join, int fd, MPI_Comm *intercomm)
+COMM(MPI_Comm_spawn, comm, const char *command, char *argv[], int maxprocs, MPI_Info info, int root,
+    MPI_Comm comm, MPI_Comm *intercomm, int array_of_errcodes[])
+COMM(MPI_Comm_spawn_multiple, comm, int count, char *array_of_commands[], char **array_of_argv[],
+    const int array_of_maxprocs[], const MPI_Info array_of_info[], int root, MPI_Comm comm,
+    MPI_Comm *intercomm, int array_of_errcodes[])
+NONE(MPI_Lookup_name, const char *service_name, MPI_Info info, char *port_name)
+NONE(MPI_Open_port, MPI_Info info, char *port_name)
+NONE(MPI_Publish_name, const char *service_name, MPI_Info info, const char *port_name)
+NONE(MPI_Unpublish_name, const char *service_name, MPI_Info info, const char *port_name)
+
+/* Topologies (chapter 7) */
+COMM(MPI_Cart_coords, comm, MPI_Comm comm, int rank, int maxdims, int coords[])
+COMM(MPI_Cart_create, old_comm, MPI_Comm old_comm, int ndims, const int dims[], const int periods[],
+    int reorder, MPI_Comm *comm_cart)
+COMM(MPI_Cart_get, comm, MPI_Comm comm, int maxdims, int dims[], int periods[], int coords[])
+COMM(MPI_Cart_map, comm, MPI_Comm comm, int ndims, const int dims[], const int periods[],
+    int *newrank)
+COMM(MPI_Cart_rank, comm, MPI_Comm comm, const int coords[], int *rank)
+COMM(MPI_Cart_shift, comm, MPI_Comm comm, int direction, int disp, int *rank_source, int *rank_dest)
+COMM(MPI_Cart_sub, comm, MPI_Comm comm, const int remain_dims[], MPI_Comm *new_comm)
+COMM(MPI_Cartdim_get, comm, MPI_Comm comm, int *ndims)
+NONE(MPI_Dims_create, int nnodes, int ndims, int dims[])
+COMM(MPI_Dist_graph_create, comm_old, MPI_Comm comm_old, int n, const int nodes[],
+    const int degrees[], const int targets[], const int weights[], MPI_Info info, int reorder,
+    MPI_Comm * newcomm)
+COMM(MPI_Dist_graph_create_adjacent, comm_old, MPI_Comm comm_old, int indegree, const int sources[],
+    const int sourceweights[], int outdegree, const int destinations[], const int destweights[],
+    MPI_Info info, int reorder, MPI_Comm *comm_dist_graph)
+COMM(MPI_Dist_graph_neighbors, comm, MPI_Comm comm, int maxindegree, int sources[],
+    int sourceweights[], int maxoutdegree, int destinations[], int destweights[])
+COMM(MPI_Dist_graph_neighbors_count, comm, MPI_Comm comm, int *inneighbors, int *outneighbors,
+    int *weighted)
+COMM(MPI_Graph_create, comm_old, MPI_Comm comm_old, int nnodes, const int index[],
+    const int edges[], int reorder, MPI_Comm *comm_graph)
+COMM(MPI_Graph_get, comm, MPI_Comm comm, int maxindex, int maxedges, int index[], int edges[])
+COMM(MPI_Graph_map, comm, MPI_Comm comm, int nnodes, const int index[], const int edges[],
+    int *newrank)
+COMM(MPI_Graph_neighbors, comm, MPI_Comm comm, int rank, int maxneighbors, int neighbors[])
+COMM(MPI_Graph_neighbors_count, comm, MPI_Comm comm, int rank, int *nneighbors)
+COMM(MPI_Graphdims_get, comm, MPI_Comm comm, int *nnodes, int *nedges)
+COMM(MPI_Ineighbor_allgather, comm, const void *sendbuf, int sendcount, MPI_Datatype sendtype,
+    void *recvbuf, int recvcount, MPI_Datatype recvtype, MPI_Comm comm, MPI_Request *request)
+COMM(MPI_Ineighbor_allgatherv, comm, const void *sendbuf, int sendcount, MPI_Datatype sendtype,
+    void *recvbuf, const int recvcounts[], const int displs[], MPI_Datatype recvtype, MPI_Comm comm,
+    MPI_Request *request)
+COMM(MPI_Ineighbor_alltoall, comm, const void *sendbuf, int sendcount, MPI_Datatype sendtype,
+    void *recvbuf, int recvcount, MPI_Datatype recvtype, MPI_Comm comm, MPI_Request *request)
+COMM(MPI_Ineighbor_alltoallv, comm, const void *sendbuf, const int sendcounts[],
+    const int sdispls[], MPI_Datatype sendtype, void *recvbuf, const int recvcounts[],
+    const int rdispls[], MPI_Datatype recvtype, MPI_Comm comm, MPI_Request *request)
+COMM(MPI_Ineighbor_alltoallw, comm, const void *sendbuf, const int sendcounts[],
+    const MPI_Aint sdispls[], const MPI_Datatype sendtypes[], void *recvbuf, const int recvcounts[],
+    const MPI_Aint rdispls[], const MPI_Datatype recvtypes[], MPI_Comm comm, MPI_Request *request)
+COMM(MPI_Neighbor_allgather, comm, const void *sendbuf, int sendcount, MPI_Datatype sendtype,
+    void *recvbuf, int recvcount, MPI_Datatype recvtype, MPI_Comm comm)
+COMM(MPI_Neighbor_allgatherv, comm, const void *sendbuf, int sendcount, MPI_Datatype sendtype,
+    void *recvbuf, const int recvcounts[], const int displs[], MPI_Datatype recvtype, MPI_Comm comm)
+COMM(MPI_Neighbor_alltoall, comm, const void *sendbuf, int sendcount, MPI_Datatype sendtype,
+    void *recvbuf, int recvcount, MPI_Datatype recvtype, MPI_Comm comm)
+COMM(MPI_Neighbor_alltoallv, comm, const void *sendbuf, const int sendcounts[], const int sdispls[],
+    MPI_Datatype sendtype, void *recvbuf, const int recvcounts[], const int rdispls[],
+    MPI_Datatype recvtype, MPI_Comm comm)
+COMM(MPI_Neighbor_alltoallw, comm, const void *sendbuf, const int sendcounts[],
+    const MPI_Aint sdispls[], const MPI_Datatype sendtypes[], void *recvbuf, const int recvcounts[],
+    const MPI_Aint rdispls[], const MPI_Datatype recvtypes[], MPI_Comm comm)
+COMM(MPI_Topo_test, comm, MPI_Comm comm, int *status)

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * coll/allgather.c: allgather, allgatherv: Bruck for short blocks of one size, else a ring.
+ */
+#include "mpi-shim/coll/algorithms.h"
+#include "mpi-shim/coll/tags.h"
+
+enum { SHORT = 32 << 10 }; /* bytes in all */
+
+/* Put this process's contribution in its place. */
+static int place_own(const void *send, size_t send_count, struct datatype *send_type, char *at,
+                     size_t count, struct datatype *type, struct comm *comm)
+{
+    if (send == IN_PLACE)
+        return 0;
+    if (send_type == type && send_count == count) {
+        datatype_copy(type, at, send, count);
+        return 0;
+    }
+    return coll_sendrecv(send, send_count, send_type, comm->rank, at, count, type, comm->rank,
+                         TAG_ALLGATHER, comm);
+}
+
+int coll_allgather(const void *send, size_t send_count, struct datatype *send_type, void *recv,
+                   size_t recv_count, struct datatype *recv_type, struct comm *comm)
+{
+    char *own = (char *)recv + (ptrdiff_t)recv_count * comm->rank * recv_type->extent;
+    int error = place_own(send, send_count, send_type, own, recv_count, recv_type, comm);
+
+    if (error || comm->size == 1)
+        return error;
+    if (recv_count * recv_type->size * (size_t)comm->size <= SHORT)
+        return allgather_bruck(recv, recv_count, recv_type, comm);
+    return allgather_ring(recv, NULL, NULL, recv_count, recv_type, comm);
+}
+
+int coll_allgatherv(const void *send, size_t send_count, struct datatype *send_type, void *recv,
+                    const int *recv_counts, const int *displacements, struct datatype *recv_type,
+                    struct comm *comm)
+{
+    char *own = (char *)recv + (ptrdiff_t)displacements[comm->rank] * recv_type->extent;
+    int error = place_own(send, send_count, send_type, own, (size_t)recv_counts[comm->rank],
+                          recv_type, comm);
+
+    if (error || comm->size == 1)
+        return error;
+    return allgather_ring(recv, recv_counts, displacements, 0, recv_type, comm);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * coll/allgather_ring.c: blocks go round a ring, each process passing on what it got last; for blocks that are long
+ * or of different sizes.
+ */
+#include "mpi-shim/coll/algorithms.h"
+#include "mpi-shim/coll/tags.h"
+
+int allgather_ring(void *recv, const int *counts, const int *displacements, size_t count,
+                   struct datatype *type, struct comm *comm)
+{
+    int size = comm->size;
+    int next = comm->rank + 1 == size ? 0 : comm->rank + 1;
+    int previous = comm->rank == 0 ? size - 1 : comm->rank - 1;
+    int have = comm->rank, error = 0;
+
+    for (int round = 1; round < size && !error; round++) {
+        int get = have == 0 ? size - 1 : have - 1;
+        ptrdiff_t from = displacements ? displacements[have] : (ptrdiff_t)count * have;
+        ptrdiff_t to = displacements ? displacements[get] : (ptrdiff_t)count * get;
+
+        error = coll_sendrecv(
+            (char *)recv + from * type->extent, counts ? (size_t)counts[have] : count, type, next,
+            (char *)recv + to * type->extent, counts ? (size_t)counts[get] : count, type, previous,
+            TAG_ALLGATHER, comm);
+        have = get;
+    }
+    return error;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * coll/allreduce_doubling.c: recursive doubling: in each round a process exchanges what it has with the one at twice
+ * the distance. Hot: streams of tiny reductions are Time Warp's virtual time.
+ *
+ * Where the number of ranks is no power of two, the first ranks are joined in pairs beforehand: the even one
+ * hands its operand to the odd one and gets the result at the end. What a process holds is always the result over a range of
+ * ranks, and is combined in their order, so the operation need not commute.
+ */
+#include "mpi-shim/coll/algorithms.h"
+#include "mpi-shim/coll/scratch.h"
+#include "mpi-shim/coll/tags.h"
+
+int allreduce_doubling(void *buffer, size_t count, struct datatype *type, struct op *op,
+                       struct comm *comm)
+{
+    int size = comm->size, rank = comm->rank, power = 1, extra, position, error = 0;
+    struct scratch other;
+    char *mine = buffer, *received;
+
+    while (2 * power <= size)
+        power *= 2;
+    extra = size - power;
+    scratch_take(&other, type, count);
+    received = other.at;
+
+    if (rank >= 2 * extra) {
+        position = rank - extra;
+    } else if (rank & 1) {
+        position = rank / 2;
+        error = coll_recv(received, count, type, rank - 1, TAG_ALLREDUCE, comm);
+        if (!error)
+            error = op_reduce(op, received, mine, count, type);
+    } else {
+        position = -1;
+        error = coll_send(mine, count, type, rank + 1, TAG_ALLREDUCE, comm);
+    }
+    for (int mask = 1; position >= 0 && mask < power && !error; mask <<= 1) {
+        int partner = position ^ mask;
+        int peer = partner < extra ? 2 * partner + 1 : partner + extra;
+
+        error = coll_sendrecv(mine, count, type, peer, received, count, type, peer, TAG_ALLREDUCE,
+                              comm);
+        if (error)
+            break;
+        if (partner < position || op->commutative) {
+            error = op_reduce(op, received, mine, count, type);
+        } else {
+            char *combined = received;
+
+            error = op_reduce(op, mine, received, count, type);
+            received = mine;
+            mine = combined;
+        }
+    }
+    if (!error && mine != buffer)
+        datatype_copy(type, buffer, mine, count);
+    if (rank < 2 * extra && !error) {
+        if (rank & 1)
+            error = coll_send(buffer, count, type, rank - 1, TAG_ALLREDUCE, comm);
+        else
+            error = coll_recv(buffer, count, type, rank + 1, TAG_ALLREDUCE, comm);
+    }
+    scratch_drop(&other);
+    return error;
+}

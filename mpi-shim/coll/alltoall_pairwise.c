@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * coll/alltoall_pairwise.c: alltoall, alltoallv, alltoallw: in round k everyone sends to the one k further and receives from
+ * the one k before, so that nobody is sent to by many at once. In place, two processes exchange and each keeps a copy.
+ */
+#include "mpi-shim/coll/coll.h"
+#include "mpi-shim/coll/tags.h"
+
+/* How the blocks of one side lie. Byte displacements and types of their own for alltoallw. */
+struct blocks {
+    char *base;
+    size_t count;
+    struct datatype *type;
+    const int *counts;
+    const int *displacements;
+    struct datatype *const *types;
+};
+
+static char *block_at(const struct blocks *blocks, int rank, size_t *count, struct datatype **type)
+{
+    *count = blocks->counts ? (size_t)blocks->counts[rank] : blocks->count;
+    *type = blocks->types ? blocks->types[rank] : blocks->type;
+    if (blocks->types)
+        return blocks->base + blocks->displacements[rank];
+    if (blocks->displacements)
+        return blocks->base + (ptrdiff_t)blocks->displacements[rank] * blocks->type->extent;
+    return blocks->base + (ptrdiff_t)blocks->count * rank * blocks->type->extent;
+}
+
+/* Exchange block for block with each other process; both must come to each other in the same round. */
+static int exchange_in_place(const struct blocks *blocks, struct comm *comm)
+{
+    int size = comm->size, error = 0;
+
+    for (int round = 0; round < size && !error; round++) {
+        int peer = (round - comm->rank + size) % size;
+        struct datatype *type;
+        size_t count;
+        char *at = block_at(blocks, peer, &count, &type);
+
+        if (peer != comm->rank)
+            error = coll_sendrecv_replace(at, count, type, peer, TAG_ALLTOALL, comm);
+    }
+    return error;
+}
+
+static int exchange(const struct blocks *send, const struct blocks *recv, struct comm *comm)
+{
+    int size = comm->size, error = 0;
+
+    for (int round = 0; round < size && !error; round++) {
+        int to = comm->rank + round, from = comm->rank - round;
+        struct datatype *send_type, *recv_type;
+        size_t send_count, recv_count;
+        char *out, *in;
+
+        to = to >= size ? to - size : to;
+        from = from < 0 ? from + size : from;
+        out = block_at(send, to, &send_count, &send_type);
+        in = block_at(recv, from, &recv_count, &recv_type);
+        error = coll_sendrecv(out, send_count, send_type, to, in, recv_count, recv_type, from,
+                              TAG_ALLTOALL, comm);
+    }
+    return error;
+}
+
+int coll_alltoall(const void *send, size_t send_count, struct datatype *send_type, void *recv,
+                  size_t recv_count, struct datatype *recv_type, struct comm *comm)
+{
+    struct blocks out = {.base = (char *)(uintptr_t)send, .count = send_count, .type = send_type};
+    struct blocks in = {.base = recv, .count = recv_count, .type = recv_type};
+
+    return send == IN_PLACE ? exchange_in_place(&in, comm) : exchange(&out, &in, comm);
+}
+
+int coll_alltoallv(const void *send, const int *send_counts, const int *send_displacements,
+                   struct datatype *send_type, void *recv, const int *recv_counts,
+                   const int *recv_displacements, struct datatype *recv_type, struct comm *comm)
+{
+    struct blocks out = {.base = (char *)(uintptr_t)send,
+                         .type = send_type,
+                         .counts = send_counts,
+                         .displacements = send_displacements};
+    struct blocks in = {.base = recv,
+                        .type = recv_type,
+                        .counts = recv_counts,
+                        .displacements = recv_displacements};
+
+    return send == IN_PLACE ? exchange_in_place(&in, comm) : exchange(&out, &in, comm);
+}
+
+int coll_alltoallw(const void *send, const int *send_counts, const int *send_displacements,
+                   struct datatype *const *send_types, void *recv, const int *recv_counts,
+                   const int *recv_displacements, struct datatype *const *recv_types,
+                   struct comm *comm)
+{
+    struct blocks out = {.base = (char *)(uintptr_t)send,
+                         .types = send_types,
+                         .counts = send_counts,
+                         .displacements = send_displacements};
+    struct blocks in = {.base = recv,
+                        .types = recv_types,
+                        .counts = recv_counts,
+                        .displacements = recv_displacements};
+
+    return send == IN_PLACE ? exchange_in_place(&in, comm) : exchange(&out, &in, comm);
+}

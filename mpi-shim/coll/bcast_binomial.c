@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * coll/bcast_binomial.c: down a binomial tree, the largest subtree first.
+ */
+#include "mpi-shim/coll/coll.h"
+#include "mpi-shim/coll/tags.h"
+
+int coll_bcast(void *buffer, size_t count, struct datatype *type, int root, struct comm *comm)
+{
+    int size = comm->size;
+    int relative = comm->rank - root + (comm->rank < root ? size : 0);
+    int mask = 1, error;
+
+    if (count == 0 || type->size == 0)
+        return 0;
+    while (mask < size && !(relative & mask))
+        mask <<= 1;
+    if (mask < size) {
+        int parent = comm->rank - mask;
+
+        error = coll_recv(buffer, count, type, parent < 0 ? parent + size : parent, TAG_BCAST,
+                          comm);
+        if (error)
+            return error;
+    }
+    for (mask >>= 1; mask > 0; mask >>= 1) {
+        int child = comm->rank + mask;
+
+        if (relative + mask >= size)
+            continue;
+        error = coll_send(buffer, count, type, child >= size ? child - size : child, TAG_BCAST,
+                          comm);
+        if (error)
+            return error;
+    }
+    return 0;
+}

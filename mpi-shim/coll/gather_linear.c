@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * coll/gather_linear.c: gather, gatherv: everyone sends to the root, which receives all at once.
+ */
+#include "mpi-shim/coll/coll.h"
+#include "mpi-shim/coll/tags.h"
+#include "mpi-shim/core/memory.h"
+
+#include <stdlib.h>
+
+static int gather(const void *send, size_t send_count, struct datatype *send_type, void *recv,
+                  const int *counts, const int *displacements, size_t count,
+                  struct datatype *recv_type, int root, struct comm *comm)
+{
+    struct request **requests;
+    int started = 0, error = 0, waited;
+
+    if (comm->rank != root)
+        return coll_send(send, send_count, send_type, root, TAG_GATHER, comm);
+    requests = memory_get((size_t)comm->size * sizeof(struct request *));
+    for (int i = 0; i < comm->size && !error; i++) {
+        ptrdiff_t place = displacements ? displacements[i] : (ptrdiff_t)count * i;
+        char *at = (char *)recv + place * recv_type->extent;
+        size_t elements = counts ? (size_t)counts[i] : count;
+
+        if (i != root)
+            error = coll_recv_start(at, elements, recv_type, i, TAG_GATHER, comm,
+                                    &requests[started++]);
+        else if (send != IN_PLACE)
+            error = coll_sendrecv(send, send_count, send_type, root, at, elements, recv_type, root,
+                                  TAG_GATHER, comm);
+    }
+    waited = coll_waitall(started, requests);
+    free(requests);
+    return error ? error : waited;
+}
+
+int coll_gather(const void *send, size_t send_count, struct datatype *send_type, void *recv,
+                size_t recv_count, struct datatype *recv_type, int root, struct comm *comm)
+{
+    return gather(send, send_count, send_type, recv, NULL, NULL, recv_count, recv_type, root, comm);
+}
+
+int coll_gatherv(const void *send, size_t send_count, struct datatype *send_type, void *recv,
+                 const int *recv_counts, const int *displacements, struct datatype *recv_type,
+                 int root, struct comm *comm)
+{
+    return gather(send, send_count, send_type, recv, recv_counts, displacements, 0, recv_type, root,
+                  comm);
+}

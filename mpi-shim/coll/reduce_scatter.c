@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * coll/reduce_scatter.c: reduce_scatter, reduce_scatter_block: a reduction to rank 0, then a scatter of the result.
+ */
+#include "mpi-shim/coll/coll.h"
+#include "mpi-shim/coll/scratch.h"
+
+static int reduce_then_scatter(const void *send, void *recv, const int *counts, size_t each,
+                               struct datatype *type, struct op *op, struct comm *comm)
+{
+    int *displacements = memory_get((size_t)comm->size * sizeof(*displacements));
+    size_t total = 0, own = counts ? (size_t)counts[comm->rank] : each;
+    struct scratch result;
+    int error;
+
+    for (int i = 0; i < comm->size; i++) {
+        displacements[i] = (int)total;
+        total += counts ? (size_t)counts[i] : each;
+    }
+    scratch_take(&result, type, comm->rank == 0 ? total : 0);
+    error = coll_reduce(send == IN_PLACE ? recv : send, result.at, total, type, op, 0, comm);
+    if (!error && counts)
+        error = coll_scatterv(result.at, counts, displacements, type, recv, own, type, 0, comm);
+    else if (!error)
+        error = coll_scatter(result.at, each, type, recv, own, type, 0, comm);
+    scratch_drop(&result);
+    free(displacements);
+    return error;
+}
+
+int coll_reduce_scatter(const void *send, void *recv, const int *counts, struct datatype *type,
+                        struct op *op, struct comm *comm)
+{
+    return reduce_then_scatter(send, recv, counts, 0, type, op, comm);
+}
+
+int coll_reduce_scatter_block(const void *send, void *recv, size_t count, struct datatype *type,
+                              struct op *op, struct comm *comm)
+{
+    return reduce_then_scatter(send, recv, NULL, count, type, op, comm);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * coll/scatter_linear.c: scatter, scatterv: the root sends to everyone, all at once.
+ */
+#include "mpi-shim/coll/coll.h"
+#include "mpi-shim/coll/tags.h"
+#include "mpi-shim/core/memory.h"
+
+#include <stdlib.h>
+
+static int scatter(const void *send, const int *counts, const int *displacements, size_t count,
+                   struct datatype *send_type, void *recv, size_t recv_count,
+                   struct datatype *recv_type, int root, struct comm *comm)
+{
+    struct request **requests;
+    int started = 0, error = 0, waited;
+
+    if (comm->rank != root)
+        return coll_recv(recv, recv_count, recv_type, root, TAG_SCATTER, comm);
+    requests = memory_get((size_t)comm->size * sizeof(struct request *));
+    for (int i = 0; i < comm->size && !error; i++) {
+        ptrdiff_t place = displacements ? displacements[i] : (ptrdiff_t)count * i;
+        const char *at = (const char *)send + place * send_type->extent;
+        size_t elements = counts ? (size_t)counts[i] : count;
+
+        if (i != root)
+            error = coll_send_start(at, elements, send_type, i, TAG_SCATTER, comm,
+                                    &requests[started++]);
+        else if (recv != IN_PLACE)
+            error = coll_sendrecv(at, elements, send_type, root, recv, recv_count, recv_type, root,
+                                  TAG_SCATTER, comm);
+    }
+    waited = coll_waitall(started, requests);
+    free(requests);
+    return error ? error : waited;
+}
+
+int coll_scatter(const void *send, size_t send_count, struct datatype *send_type, void *recv,
+                 size_t recv_count, struct datatype *recv_type, int root, struct comm *comm)
+{
+    return scatter(send, NULL, NULL, send_count, send_type, recv, recv_count, recv_type, root,
+                   comm);
+}
+
+int coll_scatterv(const void *send, const int *send_counts, const int *displacements,
+                  struct datatype *send_type, void *recv, size_t recv_count,
+                  struct datatype *recv_type, int root, struct comm *comm)
+{
+    return scatter(send, send_counts, displacements, 0, send_type, recv, recv_count, recv_type,
+                   root, comm);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * coll/tags.h: tags of collective messages. One for each operation is enough: messages between two processes keep
+ * their order, and every process calls the collectives of a communicator in the same order. They differ so that a
+ * program which does not is told of a wrong size or hangs, but never gets the data of another call.
+ */
+#ifndef COLL_TAGS_H
+#define COLL_TAGS_H
+
+enum coll_tag { /* 0 belongs to core/context.c */
+                TAG_BARRIER = 1,
+                TAG_BCAST,
+                TAG_REDUCE,
+                TAG_ALLREDUCE,
+                TAG_GATHER,
+                TAG_ALLGATHER,
+                TAG_SCATTER,
+                TAG_ALLTOALL,
+                TAG_REDUCE_SCATTER,
+                TAG_SCAN,
+};
+
+#endif

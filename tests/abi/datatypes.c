@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Intent: messages of types with gaps arrive as they were sent and leave the gaps alone,
+ * types outlive the handles that they were made from, and handles of Fortran are found again.
+ */
+#include <check.h>
+#include <mpi.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Send to oneself what has gaps: the library cuts it as it likes. */
+START_TEST(through_messages)
+{
+    enum { ROWS = 300, COLUMNS = 70 };
+    static double from[ROWS][COLUMNS], to[ROWS][COLUMNS];
+    MPI_Datatype column, block, parts[2] = {MPI_INT, MPI_DOUBLE}, record, resized;
+    MPI_Request request;
+    MPI_Status status;
+    MPI_Aint places[2] = {0, 8};
+    int lengths[2] = {1, 1}, count;
+    struct {
+        int key;
+        double value;
+        char note[8];
+    } records[50], copies[50];
+
+    for (int i = 0; i < ROWS; i++) {
+        for (int j = 0; j < COLUMNS; j++)
+            from[i][j] = i * 1000 + j;
+    }
+    MPI_Type_vector(ROWS, 1, COLUMNS, MPI_DOUBLE, &column);
+    MPI_Type_create_resized(column, 0, sizeof(double), &block);
+    MPI_Type_free(&column);
+    MPI_Type_commit(&block);
+    MPI_Irecv(to, COLUMNS, block, 0, 1, MPI_COMM_SELF, &request);
+    MPI_Send(from, COLUMNS, block, 0, 1, MPI_COMM_SELF);
+    MPI_Wait(&request, &status);
+    ck_assert(memcmp(from, to, sizeof(from)) == 0);
+    MPI_Get_count(&status, block, &count);
+    ck_assert_int_eq(count, COLUMNS);
+    MPI_Get_elements(&status, block, &count);
+    ck_assert_int_eq(count, ROWS * COLUMNS);
+
+    /* A transposition: columns out, rows in. */
+    MPI_Irecv(to, ROWS * COLUMNS, MPI_DOUBLE, 0, 1, MPI_COMM_SELF, &request);
+    MPI_Send(from, COLUMNS, block, 0, 1, MPI_COMM_SELF);
+    MPI_Wait(&request, MPI_STATUS_IGNORE);
+    for (int n = 0; n < ROWS * COLUMNS; n++)
+        ck_assert((&to[0][0])[n] == from[n % ROWS][n / ROWS]);
+    MPI_Type_free(&block);
+
+    memset(copies, 'z', sizeof(copies));
+    for (int i = 0; i < 50; i++) {
+        records[i].key = i;
+        records[i].value = i / 4.0;
+        memset(records[i].note, 'a', sizeof(records[i].note));
+    }
+    MPI_Type_create_struct(2, lengths, places, parts, &record);
+    MPI_Type_create_resized(record, 0, sizeof(records[0]), &resized);
+    MPI_Type_commit(&resized);
+    MPI_Type_free(&record);
+    MPI_Irecv(copies, 50, resized, 0, 1, MPI_COMM_SELF, &request);
+    MPI_Send(records, 50, resized, 0, 1, MPI_COMM_SELF);
+    MPI_Wait(&request, &status);
+    for (int i = 0; i < 50; i++) {
+        ck_assert_int_eq(copies[i].key, i);
+        ck_assert(copies[i].value == i / 4.0);
+        ck_assert_int_eq(copies[i].note[3], 'z'); /* gaps are not touched */
+    }
+    MPI_Get_elements(&status, resized, &count);
+    ck_assert_int_eq(count, 100);
+    MPI_Type_free(&resized);
+}
+END_TEST
+
+/* Packing element by element at positions is packing all. */
+START_TEST(pack_positions)
+{
+    int values[20], out[20], position = 0, size;
+    char packed[200];
+    MPI_Datatype every_second;
+
+    for (int i = 0; i < 20; i++)
+        values[i] = i;
+    MPI_Type_vector(5, 1, 2, MPI_INT, &every_second);
+    MPI_Type_commit(&every_second);
+    MPI_Pack_size(2, every_second, MPI_COMM_WORLD, &size);
+    ck_assert_int_eq(size, 40);
+    MPI_Pack(values, 1, every_second, packed, sizeof(packed), &position, MPI_COMM_WORLD);
+    MPI_Pack(values + 10, 1, every_second, packed, sizeof(packed), &position, MPI_COMM_WORLD);
+    ck_assert_int_eq(position, 40);
+    ck_assert_int_eq(MPI_Pack(values, 5, every_second, packed, 60, &position, MPI_COMM_WORLD),
+                     MPI_ERR_TRUNCATE);
+    ck_assert_int_eq(position, 40);
+    position = 0;
+    MPI_Unpack(packed, 40, &position, out, 10, MPI_INT, MPI_COMM_WORLD);
+    for (int i = 0; i < 10; i++)
+        ck_assert_int_eq(out[i], 2 * i);
+    MPI_Type_free(&every_second);
+}
+END_TEST
+
+static void longest(void *in, void *inout, int *count, MPI_Datatype *type)
+{
+    int(*x)[2] = in, (*y)[2] = inout;
+
+    for (int i = 0; i < *count; i++) {
+        if (x[i][1] - x[i][0] > y[i][1] - y[i][0])
+            memcpy(y[i], x[i], sizeof(y[i]));
+    }
+}
+
+START_TEST(user_operation)
+{
+    int in[2][2] = {{0, 10}, {5, 6}}, inout[2][2] = {{3, 5}, {1, 9}}, commutes;
+    MPI_Datatype pair;
+    MPI_Op op;
+
+    MPI_Type_contiguous(2, MPI_INT, &pair);
+    MPI_Type_commit(&pair);
+    MPI_Op_create(longest, 0, &op);
+    MPI_Op_commutative(op, &commutes);
+    ck_assert(!commutes);
+    MPI_Reduce_local(in, inout, 2, pair, op);
+    ck_assert_int_eq(inout[0][1], 10);
+    ck_assert_int_eq(inout[1][1], 9);
+    ck_assert_int_eq(MPI_Reduce_local(in, inout, 2, pair, MPI_SUM), MPI_ERR_OP);
+    MPI_Op_free(&op);
+    ck_assert(op == MPI_OP_NULL);
+    MPI_Type_free(&pair);
+}
+END_TEST
+
+/* An index for each handle, the same when asked again, free for others after the object is freed. */
+START_TEST(fortran_handles)
+{
+    enum { COUNT = 1000 };
+    static MPI_Datatype types[COUNT];
+    static MPI_Fint index[COUNT];
+    MPI_Comm comm;
+    MPI_Fint number;
+
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < COUNT; i++) {
+            MPI_Type_contiguous(i + 1, MPI_INT, &types[i]);
+            index[i] = MPI_Type_c2f(types[i]);
+            ck_assert_int_gt(index[i], 73);
+            ck_assert_int_lt(index[i], 74 + COUNT);
+        }
+        for (int i = 0; i < COUNT; i++) {
+            ck_assert_int_eq(MPI_Type_c2f(types[i]), index[i]);
+            ck_assert(MPI_Type_f2c(index[i]) == types[i]);
+        }
+        for (int i = 0; i < COUNT; i++) {
+            MPI_Type_free(&types[i]);
+            ck_assert(MPI_Type_f2c(index[i]) == MPI_DATATYPE_NULL);
+        }
+    }
+    MPI_Comm_dup(MPI_COMM_WORLD, &comm);
+    number = MPI_Comm_c2f(comm);
+    ck_assert_int_ge(number, 3);
+    ck_assert(MPI_Comm_f2c(number) == comm);
+    MPI_Comm_free(&comm);
+    ck_assert(MPI_Comm_f2c(number) == MPI_COMM_NULL);
+    ck_assert(MPI_Comm_f2c(-7) == MPI_COMM_NULL);
+    ck_assert(MPI_Comm_f2c(1 << 30) == MPI_COMM_NULL);
+}
+END_TEST
+
+int main(int argc, char **argv)
+{
+    Suite *suite = suite_create("datatypes");
+    TCase *test = tcase_create("datatypes");
+    SRunner *runner;
+    int failed, provided;
+
+    MPI_Init_thread(&argc, &argv, getenv("THREADS") ? MPI_THREAD_MULTIPLE : MPI_THREAD_SINGLE,
+                    &provided);
+    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+    tcase_add_test(test, through_messages);
+    tcase_add_test(test, pack_positions);
+    tcase_add_test(test, user_operation);
+    tcase_add_test(test, fortran_handles);
+    suite_add_tcase(suite, test);
+    runner = srunner_create(suite);
+    srunner_set_fork_status(runner, CK_NOFORK);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    MPI_Finalize();
+    return failed != 0;
+}
