@@ -65,7 +65,8 @@ static struct control_stream *start(const char *program, const char *const *argu
     return control_open(ends[0]);
 }
 
-static void next(struct control_stream *stream, struct control_message *message, const char *command)
+static void next(struct control_stream *stream, struct control_message *message,
+                 const char *command)
 {
     int result;
 
@@ -95,7 +96,8 @@ static void refused(const char *program, const char *const *arguments, const cha
 
     next(stream, &message, "packet_error");
     if (!strstr(control_get(&message, "text"), words)) {
-        fprintf(stderr, "packet_helper: '%s' does not say '%s'\n", control_get(&message, "text"), words);
+        fprintf(stderr, "packet_helper: '%s' does not say '%s'\n", control_get(&message, "text"),
+                words);
         exit(1);
     }
     MUST(end(stream) == 1);
@@ -144,15 +146,18 @@ int main(int argc, char **argv)
     }
     alarm(60);
 
-    refused(program, (const char *[]){"-", "0x88b5", "1", "0", "0-1", NULL}, "cvhelp0 cvhelp1");
-    refused(program, (const char *[]){"eth77", "0x88b5", "1", "0", "0-1", NULL}, "no interface eth77");
+    refused(program, (const char *[]){"-", "0x88b5", "1", "0", "0-1", NULL}, "name one with --eth:");
+    refused(program, (const char *[]){"eth77", "0x88b5", "1", "0", "0-1", NULL},
+            "no interface eth77");
     refused(program, (const char *[]){"lo", "0x88b5", "1", "0", "0-1", NULL}, "not Ethernet");
     refused(program, (const char *[]){"cvhelp0", "0x88b5", "1", "0", "5-2", NULL}, "5-2");
-    refused(program, (const char *[]){"cvhelp0", "0x88b5", "1", "0", "0-99999", NULL}, "more than 4096");
+    refused(program, (const char *[]){"cvhelp0", "0x88b5", "1", "0", "0-99999", NULL},
+            "more than 4096");
     refused(program, (const char *[]){"cvhelp0", "7", "1", "0", "0", NULL}, "ether type 0x0007");
     refused(program, (const char *[]){"cvhelp0", "0x88b5", "job", "0", "0", NULL}, "job is not");
 
-    stream = start(program, (const char *[]){"cvhelp0", "0x88b5", "0x1234abcd", "3", "4-5", "9", NULL});
+    stream = start(program,
+                   (const char *[]){"cvhelp0", "0x88b5", "0x1234abcd", "3", "4-5", "9", NULL});
     next(stream, &message, "packet_interface");
     MUST(strcmp(control_get(&message, "name"), "cvhelp0") == 0);
     MUST(control_get_bytes(&message, "mac", mac, sizeof(mac)) == 0);
