@@ -65,14 +65,19 @@ static struct control_stream *start(const char *program, const char *const *argu
     return control_open(ends[0]);
 }
 
-static void next(struct control_stream *stream, struct control_message *message,
-                 const char *command)
+static void receive(struct control_stream *stream, struct control_message *message)
 {
     int result;
 
     while ((result = control_receive(stream, message)) == 0)
         poll(&(struct pollfd){.fd = control_fd(stream), .events = POLLIN}, 1, 1000);
     MUST(result == 1);
+}
+
+static void next(struct control_stream *stream, struct control_message *message,
+                 const char *command)
+{
+    receive(stream, message);
     if (strcmp(message->command, command)) {
         fprintf(stderr, "packet_helper: cmd=%s, expected %s: %s\n", message->command, command,
                 control_get(message, "text"));
@@ -94,7 +99,10 @@ static void refused(const char *program, const char *const *arguments, const cha
     struct control_stream *stream = start(program, arguments);
     struct control_message message;
 
-    next(stream, &message, "packet_error");
+    do {
+        receive(stream, &message);
+        control_close_fds(&message);
+    } while (strcmp(message.command, "packet_error"));
     if (!strstr(control_get(&message, "text"), words)) {
         fprintf(stderr, "packet_helper: '%s' does not say '%s'\n", control_get(&message, "text"),
                 words);
