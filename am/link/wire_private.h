@@ -37,6 +37,7 @@ enum {
     WIRE_ACK_EVERY = 8,    /* frames */
     WIRE_LATER_ACKED = 3,  /* frames acknowledged after a hole, which make it a loss */
     WIRE_POLL_FRAMES = 64, /* at most, in one poll */
+    WIRE_PIECE = 8, /* frames handed to the port at once */
     WIRE_POLLS_PER_CLOCK = 8,
     WIRE_BATCH = 16,            /* frames, after which a poll looks at what they changed */
     WIRE_KEPT_FOR_MESSAGES = 2, /* of a window, that bulk frames leave free */
