@@ -302,6 +302,7 @@ void wire_settle(
     struct wire *wire); /* after frames: losses, what may be sent now, acknowledgements */
 void wire_flush_port(struct wire *wire);
 int wire_frames(struct wire *wire);       /* take and settle; returns the messages delivered */
+int wire_tell_done(struct wire *wire); /* those whose transfers have ended; returns how many */
 void wire_reopen(struct wire_peer *peer); /* is there room for who was refused? */
 
 static inline struct wire_buffer *wire_buffer_take(struct wire *wire)
