@@ -28,6 +28,9 @@ int agent_main(int in, int out, const char *name, bool forked);
  * agent itself be killed. */
 int agent_main_entered(const char *name);
 
+/* Before anything else: let this process, but not the ranks, have as many descriptors as it may. */
+void raise_descriptor_limit(void);
+
 /* ---- private to the agent ----------------------------------------------------------------------- */
 
 struct agent;

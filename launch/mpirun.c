@@ -17,6 +17,7 @@ int main(int argc, char **argv)
     struct options options;
     int status;
 
+    raise_descriptor_limit();
     if (argc == 3 && strcmp(argv[1], AGENT_WORD) == 0)
         return agent_main_entered(argv[2]);
 

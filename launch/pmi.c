@@ -98,6 +98,10 @@ static void control_lost(void *context)
 
 static void init(struct rank *rank, struct control_message *message)
 {
+    if (rank->joined) {
+        agent_rank_failed(rank, "MPI_Init was called a second time; a rank is one MPI program");
+        return;
+    }
     rank->joined = true;
     reply(rank, "cmd=response_to_init pmi_version=1 pmi_subversion=1 rc=0");
 }
