@@ -110,6 +110,7 @@ struct agent {
     unsigned program_count;
     struct program *filling; /* strings go here */
     struct strings table;    /* caravan_node and caravan_place lines, for the ranks */
+    struct strings down;     /* caravan_down lines so far */
     uint32_t *node_of;       /* `size` of them, from the table */
 
     struct rank *ranks;

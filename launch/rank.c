@@ -458,8 +458,9 @@ void rank_write_input(struct rank *rank, const char *bytes, size_t length)
 
 void rank_signal(struct rank *rank, int signal)
 {
-    if (rank->running)
-        kill(-rank->pid, signal);
+    /* It may have left its process group for one of its own making. */
+    if (rank->running && kill(-rank->pid, signal) < 0)
+        kill(rank->pid, signal);
 }
 
 /* What kept the program from starting, if that was it. */
