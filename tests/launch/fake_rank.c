@@ -231,6 +231,7 @@ static void step(const char *command, char *value)
         signal(SIGTERM, SIG_IGN);
     } else if (strcmp(command, "signal") == 0) {
         fflush(stdout);
+        signal(atoi(value), SIG_DFL); /* a sanitizer's handler would print, and exit */
         kill(getpid(), atoi(value));
     } else if (strcmp(command, "exit") == 0) {
         exit(atoi(value));
