@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <termios.h>
@@ -29,6 +30,21 @@ enum {
 };
 
 /* ---- the start -------------------------------------------------------------------------------- */
+
+/* A rank takes seven descriptors of its agent's: more than a thousand soon. Ranks themselves start with what mpirun was
+ * given, since select(2) knows no more than 1024. */
+static struct rlimit given_descriptors;
+
+void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    given_descriptors = limit;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
 
 /* What the child's side needs, made ready before the fork. */
 struct start {
@@ -103,6 +119,8 @@ static void become_rank(const struct start *start)
     if (dup2(start->input, 0) < 0 || dup2(start->output[0], 1) < 0 || dup2(start->output[1], 2) < 0)
         start_failed(start, errno, false);
     fcntl(start->control, F_SETFD, 0);
+    if (given_descriptors.rlim_max)
+        setrlimit(RLIMIT_NOFILE, &given_descriptors);
     if (start->directory && chdir(start->directory) < 0) {
         const char *home = getenv("HOME");
 
@@ -456,8 +474,9 @@ void rank_write_input(struct rank *rank, const char *bytes, size_t length)
 
 void rank_signal(struct rank *rank, int signal)
 {
-    if (rank->running)
-        kill(-rank->pid, signal);
+    /* It may have left its process group for one of its own making. */
+    if (rank->running && kill(-rank->pid, signal) < 0)
+        kill(rank->pid, signal);
 }
 
 /* What kept the program from starting, if that was it. */
