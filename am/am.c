@@ -337,10 +337,11 @@ int am_deliver(struct am *am, uint32_t source, struct am_header header, const ui
         .payload = payload,
         .length = header.length,
     };
-    const struct handler_entry *entry = &am->handlers[header.handler];
+    const struct handler_entry *entry;
 
     if (unlikely(header.handler >= AM_HANDLERS))
         return transfer_deliver(am, source, header, args, payload);
+    entry = &am->handlers[header.handler];
     if (unlikely(!entry->function))
         return -EAGAIN;
     if (unlikely(header.flags & (AM_WANTS_REPLY | AM_IS_REPLY))) {

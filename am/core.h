@@ -58,7 +58,7 @@ struct am {
     struct am_work *work, **work_end;
     uint32_t polls_to_control;
     uint32_t waiters; /* threads asleep in am_wait */
-    struct handler_entry handlers[CORE_HANDLERS];
+    struct handler_entry handlers[AM_HANDLERS];
 
     struct am_job job;
     struct bell bell;

@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* ethq.h: an Ethernet queue pair on a Xen network interface.
  *
- * One `struct ethq` is a page-aligned piece of memory that holds everything about the queue pair: what
- * the kernel says about the interface, the driver's own state, the two ring pages (io/netif.h) and
- * the frame buffers. The guest kernel owns it and runs the xenbus handshake on it (netfront.h); the
- * process that opens /dev/ethq0 and maps sizeof(struct ethq) bytes at offset 0 sends and receives on it
- * with the functions below, without entering the kernel. They use no pointers kept in the structure,
- * so both may map it where they like, and nothing outside it, so they build for a program, for the
- * kernel and for a test alike.
+ * One `struct ethq` is a page-aligned piece of memory that holds everything about the queue pair:
+ * what the kernel says about the interface, the driver's own state, the two ring pages (io/netif.h)
+ * and the frame buffers. The guest kernel owns it and runs the xenbus handshake on it (netfront.h);
+ * the process that opens /dev/ethq0 and maps sizeof(struct ethq) bytes at offset 0 sends and
+ * receives on it with the functions below, without entering the kernel. They use no pointers kept
+ * in the structure, so both may map it where they like, and nothing outside it, so they build for a
+ * program, for the kernel and for a test alike.
  *
- * One frame is one slot in one buffer, both ways. Frames may be lost (while the interface is down, when
- * it is closed, when the backend has no room): links add the promises.
+ * One frame is one slot in one buffer, both ways. Frames may be lost (while the interface is down,
+ * when it is closed, when the backend has no room): links add the promises.
  *
- * The backend writes the ring pages and the receive buffers whenever it likes. Every index and every
- * response is read once, checked and then used; one that no backend could send marks the queue
- * broken (see ethq_broken): it then neither sends nor receives until the next connection. What lies
- * in a receive buffer may change while it is being read: copy a field, then check the copy.
+ * The backend writes the ring pages and the receive buffers whenever it likes. Every index and
+ * every response is read once, checked and then used; one that no backend could send marks the
+ * queue broken (see ethq_broken): it then neither sends nor receives until the next connection.
+ * What lies in a receive buffer may change while it is being read: copy a field, then check the
+ * copy.
  *
  * One thread uses a queue at a time; the kernel touches it only in system calls of that thread.
  */
@@ -36,7 +37,8 @@
 #define ETHQ_FRAME_MIN  14          /* an Ethernet header; netback drops less */
 #define ETHQ_MAGIC      0x30515445u /* "ETQ0" */
 
-/* What the kernel says about the interface. Read it at any time; it changes only in a system call. */
+/* What the kernel says about the interface. Read it at any time; it changes only in a system
+ * call. */
 struct ethq_link {
     uint32_t magic;
     uint32_t generation; /* connections so far; a change means that frames were lost */
@@ -152,13 +154,14 @@ _Static_assert(offsetof(struct ethq_tx_ring, slot) == offsetof(struct netif_tx_s
                    offsetof(struct ethq_rx_ring, slot) == offsetof(struct netif_rx_sring, ring),
                "io/ring.h's layout");
 
-/* Space for one outgoing frame, link.mtu + 14 bytes, or NULL while all buffers are on their way or the
- * link is down. The caller writes the frame there, then commits it; uncommitted space is reused. */
+/* Space for one outgoing frame, link.mtu + 14 bytes, or NULL while all buffers are on their way or
+ * the link is down. The caller writes the frame there, then commits it; uncommitted space is
+ * reused. */
 void *ethq_tx_reserve(struct ethq *q);
 
-/* Queue the frame in the space last reserved. The backend sees it at the next ethq_flush. 0; -EINVAL
- * for a length that no frame has, and the space stays reserved; -ENETDOWN if the connection was lost
- * after the reservation, and the frame with it. */
+/* Queue the frame in the space last reserved. The backend sees it at the next ethq_flush. 0;
+ * -EINVAL for a length that no frame has, and the space stays reserved; -ENETDOWN if the connection
+ * was lost after the reservation, and the frame with it. */
 int ethq_tx_commit(struct ethq *q, size_t length);
 
 /* Show the backend what was committed and released since the last flush. True: it sleeps, ring
@@ -166,16 +169,16 @@ int ethq_tx_commit(struct ethq *q, size_t length);
  * burst has been received, since a backend that ran out of buffers waits for the doorbell. */
 bool ethq_flush(struct ethq *q);
 
-/* The next frame received, of *length bytes, at least 14 and at most a page, or NULL. It stays valid
- * until ethq_rx_release, or until link.generation changes. Looks at a bounded number of slots: NULL
- * does not prove that nothing is left (ethq_arm does). */
+/* The next frame received, of *length bytes, at least 14 and at most a page, or NULL. It stays
+ * valid until ethq_rx_release, or until link.generation changes. Looks at a bounded number of
+ * slots: NULL does not prove that nothing is left (ethq_arm does). */
 const void *ethq_rx_next(struct ethq *q, size_t *length);
 
 /* Give the frame last received back to the backend. */
 void ethq_rx_release(struct ethq *q);
 
-/* After a flush and before sleeping on link.port: ask the backend to signal the next frame, and the next free transmit
- * buffer if all are on their way. True: there is work already, do not sleep. */
+/* After a flush and before sleeping on link.port: ask the backend to signal the next frame, and the
+ * next free transmit buffer if all are on their way. True: there is work already, do not sleep. */
 bool ethq_arm(struct ethq *q);
 
 /* Is the queue out of use until the next connection, because the backend broke the protocol? */
@@ -188,10 +191,11 @@ static inline bool ethq_broken(const struct ethq *q)
  * two numbers go with it: what the backend wrote and what it was held against. */
 const char *ethq_report(struct ethq *q, uint32_t *value, uint32_t *limit);
 
-/* ioctl on /dev/ethq0, the one system call of a rank that talks: ring the doorbells of the `ring` ports,
- * then sleep until one of the `wait` ports is signalled, the interface changes, or the deadline has
- * passed. The ports are local event channels, of this queue or of any other device. Returns 1 when
- * something happened and 0 at the deadline. A signal that came before the call counts. */
+/* ioctl on /dev/ethq0, the one system call of a rank that talks: ring the doorbells of the `ring`
+ * ports, then sleep until one of the `wait` ports is signalled, the interface changes, or the
+ * deadline has passed. The ports are local event channels, of this queue or of any other device.
+ * Returns 1 when something happened and 0 at the deadline. A signal that came before the call
+ * counts. */
 struct ethq_wait {
     uint64_t deadline; /* CLOCK_MONOTONIC in ns; 0: ring only; UINT64_MAX: however long it takes */
     uint64_t ring, wait;   /* addresses of arrays of uint32_t */
@@ -203,8 +207,8 @@ struct ethq_wait {
 /* For the kernel. Start life: everything zero, for the backend sees the pages (XSA-403). */
 void ethq_init(struct ethq *q);
 
-/* For the kernel, before a backend maps the rings: empty rings, all receive buffers offered, the grants
- * of the buffers in tx.grant and rx.grant. */
+/* For the kernel, before a backend maps the rings: empty rings, all receive buffers offered, the
+ * grants of the buffers in tx.grant and rx.grant. */
 void ethq_reset(struct ethq *q);
 
 /* For the kernel, when the connection opens (after ethq_reset) and when it closes. Frames on their

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The handshake of io/netif.h and io/xenbus.h, as a state machine that looks at the store and does what
- * is due: a watch may fire late, twice or for nothing, so no step depends on which one did. */
+/* The handshake of io/netif.h and io/xenbus.h, as a state machine that looks at the store and does
+ * what is due: a watch may fire late, twice or for nothing, so no step depends on which one did. */
 #include "netfront.h"
 #include "text.h"
 
@@ -9,14 +9,16 @@
 
 #include <xen/io/xenbus.h>
 
-/* Transactions fail with EAGAIN when somebody else wrote; dom0's tools do so a few times in a row. */
+/* Transactions fail with EAGAIN when somebody else wrote; dom0's tools do so a few times in a
+ * row. */
 #define TRANSACTION_TRIES 32
 /* A backend that closes again and again while it connects is given up on. */
 #define CONNECT_TRIES     8
 
 #define MTU_DEFAULT 1500
 
-/* --- The store ----------------------------------------------------------------------------------- */
+/* --- The store
+ * ----------------------------------------------------------------------------------- */
 
 static int read_at(struct netfront *nf, uint32_t transaction, const char *base, const char *key,
                    char value[NETFRONT_VALUE_MAX])
@@ -134,7 +136,8 @@ static int state_switch(struct netfront *nf, int (*body)(struct netfront *nf, ui
     return error == -ENOENT ? 0 : error;
 }
 
-/* --- Messages ------------------------------------------------------------------------------------ */
+/* --- Messages
+ * ------------------------------------------------------------------------------------ */
 
 static void say(struct netfront *nf, const char *what, const char *detail)
 {
@@ -158,7 +161,8 @@ static void say_fault(struct netfront *nf)
     say(nf, fault, numbers);
 }
 
-/* --- Grants: the pages of the queue, in the order of their addresses ----------------------------- */
+/* --- Grants: the pages of the queue, in the order of their addresses
+ * ----------------------------- */
 
 #define GRANTED_PAGES (2 + ETHQ_TX_BUFFERS + ETHQ_RX_BUFFERS)
 
@@ -203,7 +207,8 @@ static int grants_make(struct netfront *nf)
     return error;
 }
 
-/* --- The steps ------------------------------------------------------------------------------------ */
+/* --- The steps
+ * ------------------------------------------------------------------------------------ */
 
 /* Let go of the connection, if there is one. */
 static void disconnect(struct netfront *nf)
@@ -418,8 +423,8 @@ static int advance(struct netfront *nf)
 
 int netfront_step(struct netfront *nf)
 {
-    /* Several things may be due: a device that was removed and is there again, say. The bound is more
-     * than the longest way through the phases. */
+    /* Several things may be due: a device that was removed and is there again, say. The bound is
+     * more than the longest way through the phases. */
     for (int moves = 0; moves < 8; moves++) {
         enum netfront_phase before = nf->phase;
         int error = advance(nf);

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* netfront.h: the frontend's side of the xenbus handshake for one network interface.
  *
- * It finds the domain's first interface (the lowest number under device/vif), grants the queue pair to the
- * backend's domain once and for life, tells the backend where the rings are, and follows it through
- * disconnection, removal and return. It waits for nothing: netfront_step does what can be done now. The
- * kernel gives it xenstore, grants and event channels through an operations table, so it runs
- * against a fake store in a test.
+ * It finds the domain's first interface (the lowest number under device/vif), grants the queue pair
+ * to the backend's domain once and for life, tells the backend where the rings are, and follows it
+ * through disconnection, removal and return. It waits for nothing: netfront_step does what can be
+ * done now. The kernel gives it xenstore, grants and event channels through an operations table, so
+ * it runs against a fake store in a test.
  *
  *              device appears      backend InitWait       backend Connected
  *    ABSENT ------------------> WAITING ----------> CONNECTING ----------> UP
  *       ^                          ^                                        |
- *       |      device vanishes     |  backend InitWait, or Closed but online | backend Closing, Closed
- *       +----------------------- CLOSED <-----------------------------------+ or gone, queue broken
+ *       |      device vanishes     | backend InitWait, or Closed and online | backend closes,
+ *       +----------------------- CLOSED <-----------------------------------+ goes, breaks
  *
- * Paths are relative to the domain's own directory unless they start with '/' (docs/misc/xenstore.txt). All
- * functions return 0 or a negative errno.
+ * Paths are relative to the domain's own directory unless they start with '/'
+ * (docs/misc/xenstore.txt). All functions return 0 or a negative errno.
  */
 #ifndef CARAVAN_NETFRONT_H
 #define CARAVAN_NETFRONT_H
@@ -25,8 +25,8 @@
 #define NETFRONT_VALUE_MAX 128
 
 struct netfront_ops {
-    /* The value at `path`, at most `size` - 1 bytes and a terminator. -ENOENT, -ERANGE if it does not
-     * fit. Transaction 0 is none. */
+    /* The value at `path`, at most `size` - 1 bytes and a terminator. -ENOENT, -ERANGE if it does
+     * not fit. Transaction 0 is none. */
     int (*read)(void *host, uint32_t transaction, const char *path, char *value, size_t size);
     int (*write)(void *host, uint32_t transaction, const char *path, const char *value);
     /* Calls `each` with the name of every entry of a directory. -ENOENT. */
@@ -40,8 +40,8 @@ struct netfront_ops {
 
     /* Grant `domain` the page at `page` (an address in the queue pair). */
     int (*grant)(void *host, domid_t domain, void *page, bool readonly, grant_ref_t *grant);
-    /* End a grant by one atomic step: -EBUSY if the other domain still maps it, and then neither the
-     * grant nor the page may ever be used for anything else (XSA-396). */
+    /* End a grant by one atomic step: -EBUSY if the other domain still maps it, and then neither
+     * the grant nor the page may ever be used for anything else (XSA-396). */
     int (*grant_end)(void *host, grant_ref_t grant);
     int (*port_open)(void *host, domid_t domain, uint32_t *port);
     void (*port_close)(void *host, uint32_t port);
@@ -79,12 +79,12 @@ struct netfront {
 int netfront_start(struct netfront *nf, const struct netfront_ops *ops, void *host,
                    struct ethq *queue);
 
-/* Do what can be done now. Call it after every watch event, and when the queue turned out broken. An
- * error has been logged, and is returned once. */
+/* Do what can be done now. Call it after every watch event, and when the queue turned out broken.
+ * An error has been logged, and is returned once. */
 int netfront_step(struct netfront *nf);
 
-/* Orderly close, as a domain does before it ends: leaves the backend, which needs no answer. Steps no
- * more afterwards. */
+/* Orderly close, as a domain does before it ends: leaves the backend, which needs no answer. Steps
+ * no more afterwards. */
 int netfront_stop(struct netfront *nf);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* ring.h: what the files of the queue pair share about reading and writing a ring (private).
  *
- * io/ring.h has macros for this, but they re-read indices from the shared page that the frontend itself
- * wrote there, and the backend may have changed them since. Here what we wrote is remembered in private.
+ * io/ring.h has macros for this, but they re-read indices from the shared page that the frontend
+ * itself wrote there, and the backend may have changed them since. Here what we wrote is remembered
+ * in private.
  */
 #ifndef CARAVAN_RING_H
 #define CARAVAN_RING_H
@@ -38,8 +39,9 @@ static inline bool ring_publish(struct ethq_ring_index *index, uint32_t *publish
     return prod - __atomic_load_n(&index->req_event, __ATOMIC_RELAXED) < prod - before;
 }
 
-/* Offer the backend the next receive buffer. Slot, buffer and grant go together for life, and answers come
- * in the order of requests, so the slot that is free next is always that of the buffer given back. */
+/* Offer the backend the next receive buffer. Slot, buffer and grant go together for life, and
+ * answers come in the order of requests, so the slot that is free next is always that of the buffer
+ * given back. */
 static inline void ring_rx_offer(struct ethq *q)
 {
     uint32_t slot = q->rx.prod++ % ETHQ_SLOTS;

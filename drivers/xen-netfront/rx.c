@@ -7,8 +7,8 @@
  * them are enough to go on with. A flush shows the rest. */
 #define OFFER_BATCH 16
 
-/* Slots of the largest frame a backend may send: 18 of data (XEN_NETIF_NR_SLOTS_MIN in Linux) and one
- * extra descriptor of each type. */
+/* Slots of the largest frame a backend may send: 18 of data (XEN_NETIF_NR_SLOTS_MIN in Linux) and
+ * one extra descriptor of each type. */
 #define CHAIN_MAX (18 + XEN_NETIF_EXTRA_TYPE_MAX - 1)
 
 static void rx_recycle(struct ethq *q)
@@ -36,8 +36,9 @@ static bool rx_pending(struct ethq *q)
     return prod != rx->cons;
 }
 
-/* One slot of a frame that has several. We asked for none (no GSO, one page holds any frame of our MTU), so
- * they are dropped, all of them and no more. The parts of one chain: data, its extra descriptors, data ... */
+/* One slot of a frame that has several. We asked for none (no GSO, one page holds any frame of our
+ * MTU), so they are dropped, all of them and no more. The parts of one chain: data, its extra
+ * descriptors, data ... */
 static bool rx_drop_chained(struct ethq *q, struct netif_rx_response answer)
 {
     struct ethq_rx *rx = &q->rx;

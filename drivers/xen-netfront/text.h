@@ -8,8 +8,8 @@
 
 #define TEXT_DECIMAL_MAX 11 /* the largest uint32_t and a terminator */
 
-/* Join strings, up to a NULL, in the `size` bytes at `to`. -ENAMETOOLONG, and an empty string, if they do
- * not fit. */
+/* Join strings, up to a NULL, in the `size` bytes at `to`. -ENAMETOOLONG, and an empty string, if
+ * they do not fit. */
 int text_join(char *to, size_t size, ...) __attribute__((sentinel));
 
 /* Write `value` to the TEXT_DECIMAL_MAX bytes at `to`, and return it. */

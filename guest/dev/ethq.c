@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* /dev/ethq0: the network interface as an Ethernet queue pair in the process's hands.
  *
- * The first open makes the queue pair and connects it; it stays connected until the domain ends. mmap gives
- * struct ethq (drivers/xen-netfront/ethq.h) to the process, which sends and receives without us. ETHQ_WAIT
- * rings doorbells and sleeps; the handshake goes on in it, and in poll, and nowhere else, so that
- * nothing changes under the process between two system calls.
+ * The first open makes the queue pair and connects it; it stays connected until the domain ends.
+ * mmap gives struct ethq (drivers/xen-netfront/ethq.h) to the process, which sends and receives
+ * without us. ETHQ_WAIT rings doorbells and sleeps; the handshake goes on in it, and in poll, and
+ * nowhere else, so that nothing changes under the process between two system calls.
  */
 #include "guest/dev/device.h"
 #include "guest/linux/process.h"
@@ -28,9 +28,10 @@
 
 static struct ethq *queue;
 static struct netfront front;
-static bool opened;
+static bool started, opened;
 
-/* --- What the handshake needs (netfront.h) ------------------------------------------------------- */
+/* --- What the handshake needs (netfront.h)
+ * ------------------------------------------------------- */
 
 static int store_read(void *host, uint32_t transaction, const char *path, char *value, size_t size)
 {
@@ -125,7 +126,8 @@ static const struct netfront_ops front_ops = {
     .log = message,
 };
 
-/* --- The handshake ------------------------------------------------------------------------------- */
+/* --- The handshake
+ * ------------------------------------------------------------------------------- */
 
 /* Let the handshake take its next steps, if there are any to take. True: something changed. */
 static bool front_service(void)
@@ -165,7 +167,8 @@ static int front_connect(void)
     return 0;
 }
 
-/* --- The device ----------------------------------------------------------------------------------- */
+/* --- The device
+ * ----------------------------------------------------------------------------------- */
 
 static int ethq_open(struct file *file)
 {
@@ -175,13 +178,15 @@ static int ethq_open(struct file *file)
         return -EBUSY;
     if (!xenstore_port())
         return -ENODEV;
-    if (!queue) {
+    if (!queue)
         queue = page_alloc_row(sizeof *queue >> PAGE_SHIFT);
-        if (!queue)
-            return -ENOMEM;
+    if (!queue)
+        return -ENOMEM;
+    if (!started) {
         error = netfront_start(&front, &front_ops, NULL, queue);
         if (error)
             return error;
+        started = true;
     }
     error = front_connect();
     opened = !error;
@@ -193,7 +198,8 @@ static void ethq_release(struct file *file)
     opened = false;
 }
 
-/* The queue's pages belong to it for ever (the backend has them); the process holds them as well. */
+/* The queue's pages belong to it for ever (the backend has them); the process holds them as
+ * well. */
 static int ethq_mmap(struct file *file, struct area *area)
 {
     uint8_t *page = (uint8_t *)queue;
@@ -296,7 +302,7 @@ static unsigned ethq_ports(struct file *file, evtchn_port_t *ports, unsigned roo
 
 void device_ethq_stop(void)
 {
-    if (queue)
+    if (started)
         netfront_stop(&front);
 }
 

@@ -119,6 +119,10 @@ long sys_getcwd(char *buffer, size_t size);
 long sys_chdir(const char *name);
 long sys_fchdir(int descriptor);
 
+/* pipe.c */
+long sys_pipe(int *descriptors);
+long sys_pipe2(int *descriptors, unsigned flags);
+
 /* memory.c */
 long sys_brk(uint64_t end);
 long sys_mmap(uint64_t address, uint64_t length, unsigned prot, unsigned flags, int descriptor,

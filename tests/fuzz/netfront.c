@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Fuzz target: what a hostile backend writes into the rings and buffers of a network interface.
  *
- * Input: records of four bytes, an action and its argument: the backend writes a word anywhere in its pages
- * (indices most easily), answers rightly or wrongly, or the frontend sends, receives, flushes, goes to
- * sleep or connects again. Whatever comes, pointers handed out stay inside the buffers, and every transmit
- * buffer is either idle or busy.
+ * Input: records of four bytes, an action and its argument: the backend writes a word anywhere in
+ * its pages (indices most easily), answers rightly or wrongly, or the frontend sends, receives,
+ * flushes, goes to sleep or connects again. Whatever comes, pointers handed out stay inside the
+ * buffers, and every transmit buffer is either idle or busy.
  */
 #include "ethq.h"
 

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Run one test folder on the guest kernel: run_test.py KERNEL FOLDER
+"""Run one test folder on the guest kernel: run_test.py KERNEL FOLDER/test.ini
 
 A folder has `test.ini` and usually a program. The program is built in each of the ways that test.ini names,
 runs here, on Linux, and in the guest, and must write the same bytes and end in the same way.
@@ -23,12 +23,14 @@ runs here, on Linux, and in the guest, and must write the same bytes and end in 
     compare = linux              or `expect`: no run on Linux; the output is in the file `output`, if there
                                  is one, and the status is `status` (0)
     status = 0
+    output = text that the output must have in it
     messages = regular expressions, one a line, each of which a message of the kernel's must match; where
                none is given, the kernel must be silent but for the exit status
 """
 import configparser
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -90,7 +92,7 @@ def check_messages(patterns, result):
 def run_one(kernel, folder, test, program, directory):
     def words(key):
         return [word.format(folder=folder, program=program, directory=directory)
-                for word in test.get(key, "").split()]
+                for word in shlex.split(test.get(key, ""))]
 
     arguments = words("arguments")
     environment = words("environment")
@@ -109,12 +111,15 @@ def run_one(kernel, folder, test, program, directory):
         options.append("stdin=" + stdin)
     options.append("cwd=/tmp")
 
+    expected = None
     if test.get("compare", "linux") == "linux":
         expected, status = run_here(program, arguments, dict(v.split("=", 1) for v in environment),
                                     stdin, directory)
     else:
         output = os.path.join(folder, "output")
-        expected = open(output, "rb").read() if os.path.exists(output) else None
+        if os.path.exists(output):
+            with open(output, "rb") as file:
+                expected = file.read()
         status = int(test.get("status", "0"))
     result = xenhost.boot(kernel, run.command_line([program, *arguments], environment, options),
                           archive.pack(), test.getint("memory", 256), xenhost.CPU,
@@ -125,6 +130,8 @@ def run_one(kernel, folder, test, program, directory):
     if expected is not None and result.output != expected:
         raise Failure("the output differs: " + difference(expected, result.output)
                       + "\nthe kernel said:\n  " + "\n  ".join(result.messages))
+    if "output" in test and test["output"].encode() not in result.output:
+        raise Failure(f"{test['output']!r} is not in the output {result.output!r}")
     if result.status != status:
         raise Failure(f"status {result.status} instead of {status}; the kernel said:\n  "
                       + "\n  ".join(result.messages))
@@ -145,7 +152,8 @@ def run_section(kernel, folder, test, link, directory):
 
 
 def main():
-    kernel, folder = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
+    kernel = os.path.abspath(sys.argv[1])
+    folder = os.path.dirname(os.path.abspath(sys.argv[2]))
     parser = configparser.ConfigParser(interpolation=None)
     with open(os.path.join(folder, "test.ini"), encoding="utf-8") as file:
         parser.read_file(file)

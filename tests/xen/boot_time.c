@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* boot_time [net]: what time it is at main() and how much memory the domain has used by then.
  *
- * The same static file is the program of our guest and the init of a Linux domU. The time is the processor's own
- * (tsc_mode "native"), so it compares with what unpause.c read in dom0. With `net` it first takes the
- * network interface into its hands, as a rank does.
+ * The same static file is the program of our guest and the init of a Linux domU. The time is the
+ * processor's own (tsc_mode "native"), so it compares with what unpause.c read in dom0. With `net`
+ * it first takes the network interface into its hands, as a rank does.
  */
 #include <fcntl.h>
 #include <stdint.h>

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* frames COUNT PEER-MAC: exchange COUNT raw frames each way with the same program in another domU.
  *
- * Runs on the guest kernel and touches the rings of /dev/ethq0 itself. Every frame has a number, a length
- * and contents that follow from the number, and tells how far its sender has received; that is the window. There is
- * no retransmission: what does not arrive in time is given up, and counted by the receiver as a gap. Ends when
- * both sides have said that they are through, or with an error when nothing arrives for a long time.
+ * Runs on the guest kernel and touches the rings of /dev/ethq0 itself. Every frame has a number, a
+ * length and contents that follow from the number, and tells how far its sender has received; that
+ * is the window. There is no retransmission: what does not arrive in time is given up, and counted
+ * by the receiver as a gap. Ends when both sides have said that they are through, or with an error
+ * when nothing arrives for a long time.
  *
- * Progress lines (`frames: 10 %`) are for the scenario, which makes trouble meanwhile. The last line tells all;
- * exit status 1: a frame was damaged, came twice or out of order, or the numbers do not add up.
+ * Progress lines (`frames: 10 %`) are for the scenario, which makes trouble meanwhile. The last
+ * line tells all; exit status 1: a frame was damaged, came twice or out of order, or the numbers do
+ * not add up.
  */
 #include "ethq.h"
 
@@ -61,7 +63,8 @@ static uint64_t now(void)
     return time.tv_sec * 1000000000ull + time.tv_nsec;
 }
 
-/* Lengths from the shortest to the longest frame of the MTU, most of them short, as messages are. */
+/* Lengths from the shortest to the longest frame of the MTU, most of them short, as messages
+ * are. */
 static size_t length_of(uint64_t number)
 {
     uint64_t mix = number * 0x9e3779b97f4a7c15u;
@@ -141,8 +144,8 @@ static bool send_one(enum kind kind, uint64_t number)
     return true;
 }
 
-/* `length` is at least that of our header. Nothing else writes to a page of ours while dom0 is in its
- * right mind, so the contents are checked in place. */
+/* `length` is at least that of our header. Nothing else writes to a page of ours while dom0 is in
+ * its right mind, so the contents are checked in place. */
 static void take(const struct frame *frame, size_t length)
 {
     uint64_t next = frame->next, number = frame->number;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* unpause DOMID: let a domain go that `xl create -p` has made, and print the processor's time just before.
- * xl itself takes a second to start under emulation. */
+/* unpause DOMID: let a domain go that `xl create -p` has made, and print the processor's time just
+ * before. xl itself takes a second to start under emulation. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* backend.h: the other end of an Ethernet queue pair, in the same process.
  *
- * It uses the rings as Linux's netback does (io/ring.h's own macros, a sleeping and a busy mode), and checks
- * every request: a frontend may not show a backend anything odd either. Tests that want a wrong
- * backend write to the ring pages themselves.
+ * It uses the rings as Linux's netback does (io/ring.h's own macros, a sleeping and a busy mode),
+ * and checks every request: a frontend may not show a backend anything odd either. Tests that want
+ * a wrong backend write to the ring pages themselves.
  */
 #ifndef TEST_BACKEND_H
 #define TEST_BACKEND_H
@@ -37,8 +37,8 @@ void queue_free(struct ethq *q);
 /* Connect (again): fresh rings, and a backend that starts at their beginning. */
 void backend_connect(struct backend *b, struct ethq *q);
 
-/* Take the next frame sent, as netback does when it has been woken. Returns its length and a pointer to
- * its bytes, or 0 if there is none. Its buffer number is for backend_tx_answer. */
+/* Take the next frame sent, as netback does when it has been woken. Returns its length and a
+ * pointer to its bytes, or 0 if there is none. Its buffer number is for backend_tx_answer. */
 size_t backend_tx_take(struct backend *b, const uint8_t **frame, uint16_t *id);
 void backend_tx_answer(struct backend *b, uint16_t id, int16_t status);
 

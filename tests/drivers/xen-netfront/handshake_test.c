@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The xenbus handshake against a store, a toolstack and a netback in memory: it connects, closes and comes
- * back as io/netif.h and io/xenbus.h want it, grants each page once for life, and whatever fails
- * is told once and leaves a device that can be removed and attached again. */
+/* The xenbus handshake against a store, a toolstack and a netback in memory: it connects, closes
+ * and comes back as io/netif.h and io/xenbus.h want it, grants each page once for life, and
+ * whatever fails is told once and leaves a device that can be removed and attached again. */
 #include "store.h"
 
 #include <check.h>
@@ -124,7 +124,8 @@ START_TEST(detach_and_attach)
 }
 END_TEST
 
-/* The toolstack may be faster than the frontend: the device has gone and another is there already. */
+/* The toolstack may be faster than the frontend: the device has gone and another is there
+ * already. */
 START_TEST(attach_before_the_removal_was_seen)
 {
     attach_and_connect();
@@ -222,8 +223,8 @@ START_TEST(endless_conflicts_are_an_error)
 }
 END_TEST
 
-/* What the toolstack or the backend wrote is not what it should be: a named error, and the device is
- * left in a state that it can be removed from. */
+/* What the toolstack or the backend wrote is not what it should be: a named error, and the device
+ * is left in a state that it can be removed from. */
 START_TEST(bad_values)
 {
     static const struct {
@@ -316,7 +317,8 @@ START_TEST(another_backend_domain)
 }
 END_TEST
 
-/* A grant that cannot be ended is the old domain's for ever (XSA-396): the queue never connects again. */
+/* A grant that cannot be ended is the old domain's for ever (XSA-396): the queue never connects
+ * again. */
 START_TEST(another_backend_domain_while_the_first_holds_a_page)
 {
     attach_and_connect();
@@ -353,8 +355,8 @@ START_TEST(a_broken_queue_is_closed_and_told_once)
 }
 END_TEST
 
-/* Call number n fails, for each n from the first to the last of a life: no crash, no leak, and after a new
- * start of the device it works. */
+/* Call number n fails, for each n from the first to the last of a life: no crash, no leak, and
+ * after a new start of the device it works. */
 START_TEST(every_call_fails_once)
 {
     static const int errors[] = {-EIO, -ENOENT, -EAGAIN, -ENOSPC};

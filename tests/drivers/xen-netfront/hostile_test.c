@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The ring logic against a backend that is wrong or means harm. Each thing that Linux's netfront had to
- * learn to survive has a test: the queue drops the slot, or is marked broken and told of once, and never
- * touches memory outside of the buffers, loops, or loses its own bookkeeping. */
+/* The ring logic against a backend that is wrong or means harm. Each thing that Linux's netfront
+ * had to learn to survive has a test: the queue drops the slot, or is marked broken and told of
+ * once, and never touches memory outside of the buffers, loops, or loses its own bookkeeping. */
 #include "backend.h"
 
 #include <check.h>
@@ -24,7 +24,8 @@ static void teardown(void)
     queue_free(q);
 }
 
-/* The queue broke for this reason, says so once, moves nothing any more, and works after a reconnect. */
+/* The queue broke for this reason, says so once, moves nothing any more, and works after a
+ * reconnect. */
 static void assert_broken(enum ethq_fault fault)
 {
     uint32_t value, limit, breaks = q->count.breaks;
@@ -254,7 +255,8 @@ START_TEST(rx_answer_in_another_slot)
 }
 END_TEST
 
-/* A slot with an error or with bounds that make no sense is dropped, and the next frame is whole. */
+/* A slot with an error or with bounds that make no sense is dropped, and the next frame is
+ * whole. */
 START_TEST(rx_bad_slots_are_dropped)
 {
     static const struct {
@@ -299,7 +301,8 @@ START_TEST(rx_frames_at_the_end_of_the_page_are_good)
 }
 END_TEST
 
-/* Only bad slots: each call does a bounded piece of work, and going to sleep tells that some is left. */
+/* Only bad slots: each call does a bounded piece of work, and going to sleep tells that some is
+ * left. */
 START_TEST(rx_work_per_call_is_bounded)
 {
     int calls = 0;
@@ -454,7 +457,8 @@ static void check_bookkeeping(void)
         require(q->rx.grant[i] == TEST_GRANT_RX + i);
 }
 
-/* One random act of a backend: mostly right, now and then a random write to a page that it can write. */
+/* One random act of a backend: mostly right, now and then a random write to a page that it can
+ * write. */
 static void act(void)
 {
     uint8_t frame[ETHQ_PAGE] = {0};

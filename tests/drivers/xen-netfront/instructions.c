@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Sends and receives frames over a queue pair beside a busy backend, for instructions.sh to count: `send`
- * and `receive` do one frame of the hot path each time they are called, and nothing else. */
+/* Sends and receives frames over a queue pair beside a busy backend, for instructions.sh to count:
+ * `send` and `receive` do one frame of the hot path each time they are called, and nothing else. */
 #include "backend.h"
 
 #include <stdio.h>

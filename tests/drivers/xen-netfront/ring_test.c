@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The ring logic against a backend that behaves as Linux's does: frames arrive whole and in order, buffers
- * are never lost, and doorbells and signals are asked for when somebody sleeps and only then. */
+/* The ring logic against a backend that behaves as Linux's does: frames arrive whole and in order,
+ * buffers are never lost, and doorbells and signals are asked for when somebody sleeps and only
+ * then. */
 #include "backend.h"
 
 #include <check.h>

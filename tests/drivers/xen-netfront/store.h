@@ -48,7 +48,8 @@ bool store_has(struct store *store, const char *path);
 void store_set(struct store *store, const char *path, const char *value);
 void store_remove(struct store *store, const char *path); /* and all below */
 
-/* libxl: a device appears; a device goes, in two halves with the netback and the frontend between. */
+/* libxl: a device appears; a device goes, in two halves with the netback and the frontend
+ * between. */
 void toolstack_attach(struct store *store, int number, int backend_domain);
 void toolstack_detach_begin(struct store *store);
 /* True when the netback has closed, and the nodes are gone. */
