@@ -90,7 +90,8 @@ static int endpoint_make(struct am **result, const struct am_job *job, const str
     am->job = *job;
     am->bell = *bell;
     am->work_end = &am->work;
-    am->polls_to_control = 1; /* lines that came with the last ones of the joining are in no descriptor */
+    am->polls_to_control =
+        1; /* lines that came with the last ones of the joining are in no descriptor */
     am->threads = flags & AM_THREADS;
     error = am_lock_create(am);
     if (error == 0 && !am->job.incarnation &&
@@ -336,10 +337,11 @@ int am_deliver(struct am *am, uint32_t source, struct am_header header, const ui
         .payload = payload,
         .length = header.length,
     };
-    const struct handler_entry *entry = &am->handlers[header.handler];
+    const struct handler_entry *entry;
 
     if (unlikely(header.handler >= AM_HANDLERS))
         return transfer_deliver(am, source, header, args, payload);
+    entry = &am->handlers[header.handler];
     if (unlikely(!entry->function))
         return -EAGAIN;
     if (unlikely(header.flags & (AM_WANTS_REPLY | AM_IS_REPLY))) {
@@ -412,6 +414,17 @@ static __attribute__((noinline)) int control_look(struct am *am)
     return result;
 }
 
+/* What other threads wait for may be among what was handled. */
+static __attribute__((noinline)) void tell_waiters(struct am *am)
+{
+    am->events++;
+    if (!am->waiters)
+        return;
+    pthread_cond_broadcast(&am->progressed);
+    if (am->sleeper)
+        bell_ring_slow(&am->bell);
+}
+
 static inline int poll_all(struct am *am)
 {
     int handled = 0;
@@ -426,12 +439,8 @@ static inline int poll_all(struct am *am)
         handled += am->wire->ops->poll(am->wire);
     if (am->work)
         handled += work_run(am);
-    if (unlikely(am->waiters) && handled > 0) {
-        /* Their messages may be among these. */
-        pthread_cond_broadcast(&am->progressed);
-        if (am->sleeper)
-            bell_ring_slow(&am->bell);
-    }
+    if (unlikely(am->threads) && handled > 0)
+        tell_waiters(am);
     return handled;
 }
 

@@ -58,7 +58,7 @@ struct am {
     struct am_work *work, **work_end;
     uint32_t polls_to_control;
     uint32_t waiters; /* threads asleep in am_wait */
-    struct handler_entry handlers[CORE_HANDLERS];
+    struct handler_entry handlers[AM_HANDLERS];
 
     struct am_job job;
     struct bell bell;
@@ -68,8 +68,8 @@ struct am {
     bool threads;
     bool fenced;            /* barrier_out has come */
     uint64_t wait_estimate; /* ns: how long recent waits took */
-    uint64_t polls;
     uint64_t sleeps;
+    uint64_t events; /* polls that handled something, with AM_THREADS */
 
     am_peer_down *down_function;
     void *down_context;

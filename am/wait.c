@@ -2,7 +2,7 @@
  *
  * Waiting: poll, spin for a bounded time, then sleep on everything that can wake us.
  *
- * A spin is worth it while the answer usually comes within it, so its length follows how long recent waits took. With
+ * A spin is worth it while the answer usually comes soon, so its length follows how long recent waits took. With
  * more ranks than cores somebody else needs the core: no spin at all.
  */
 #include <errno.h>
@@ -15,12 +15,12 @@
 #include "control/control.h"
 
 enum {
-    SPIN_MOST = 50000, /* ns */
-    SPIN_LEAST =
-        2000, /* ns: looked for even when waits have been long, so that we notice when they get short */
-    SPIN_FIRST = 20000,   /* ns: before anything is known */
-    POLLS_PER_CLOCK = 32, /* polls between two looks at the clock */
-    WAIT_COUNTED = 200000 /* ns: a longer wait counts as this long */
+    SPIN_MOST = 50000,  /* ns */
+    SPIN_LEAST = 2000,  /* ns: when recent waits were long; enough to notice that they are not */
+    WAIT_LONG = 300000, /* ns: no spin would have seen the end of such waits */
+    WAIT_COUNTED = 1000000, /* ns: a longer wait counts as this long */
+    WORK_NAP = 200000,      /* ns: between two attempts at what found no room */
+    POLLS_PER_CLOCK = 32,   /* polls between two looks at the clock */
 };
 
 static inline void spin_pause(void)
@@ -42,18 +42,13 @@ void am_unlock(struct am *am)
         pthread_mutex_unlock(&am->lock);
 }
 
-/* How long to spin now. */
+/* How long to spin now. A pair that puts each other to sleep at every message waits for the wake-ups (some 50 us a round trip
+ * here), not for messages: that must count as short, or the two would never find out of it. */
 static uint64_t spin_budget(const struct am *am)
 {
-    uint64_t estimate = am->wait_estimate ? am->wait_estimate : SPIN_FIRST / 2;
-
     if (am->job.ranks > am->job.cores)
         return 0;
-    if (estimate > SPIN_MOST)
-        return SPIN_LEAST;
-    return 2 * estimate < SPIN_LEAST  ? SPIN_LEAST
-           : 2 * estimate > SPIN_MOST ? SPIN_MOST
-                                      : 2 * estimate;
+    return am->wait_estimate > WAIT_LONG ? SPIN_LEAST : SPIN_MOST;
 }
 
 static void wait_learn(struct am *am, uint64_t waited)
@@ -145,8 +140,12 @@ static int spin(struct am *am, uint64_t start, uint64_t budget, uint64_t *now)
         if (*now - start >= budget)
             return 0;
         if (am->threads) {
+            uint64_t seen = am->events;
+
             am_unlock(am);
             am_lock(am);
+            if (am->events != seen)
+                return 1; /* another thread has handled something: perhaps what the caller waits for */
         }
     }
 }
@@ -173,13 +172,15 @@ static int wait_inside(struct am *am, uint64_t deadline)
         budget = deadline - start;
     if (budget)
         handled = spin(am, start, budget, &now);
-    while (handled == 0 && now < deadline && !am->work) {
+    while (handled == 0 && now < deadline) {
+        /* Nobody tells us when there is room again for what waits to be sent. */
+        uint64_t until_then = am->work && now + WORK_NAP < deadline ? now + WORK_NAP : deadline;
         int slept = 0;
 
         if (am->sleeper)
-            sleep_behind(am, deadline);
+            sleep_behind(am, until_then);
         else
-            slept = sleep_on_all(am, deadline);
+            slept = sleep_on_all(am, until_then);
         handled = am_poll(am);
         now = am_now(am);
         if (slept == -EINTR || am->threads)

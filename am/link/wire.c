@@ -182,6 +182,8 @@ void wire_settle(struct wire *wire)
             wire_find_losses(peer);
         if (peer->staged || peer->bulks)
             wire_pump(peer);
+        if (unlikely(peer->refused))
+            wire_reopen(peer);
         if (peer->ack_now || peer->owed >= peer->ack_every)
             wire_send_ack(peer);
     }
@@ -204,6 +206,8 @@ static void peer_timers(struct wire_peer *peer)
         wire_suspect(peer);
     if (peer->staged || peer->bulks)
         wire_pump(peer);
+    if (peer->refused)
+        wire_reopen(peer);
     if (peer->ack_now || (peer->owed && peer->owed_since + WIRE_ACK_DELAY <= now))
         wire_send_ack(peer);
 
@@ -293,9 +297,10 @@ int wire_frames(struct wire *wire)
 }
 
 /* Tell the starters of transfers that they are over. They may start others. */
-static void tell_done(struct wire *wire)
+static int tell_done(struct wire *wire)
 {
     struct wire_bulk *bulk;
+    int told = 0;
 
     while ((bulk = wire->done) != NULL) {
         wire->done = bulk->next;
@@ -305,7 +310,9 @@ static void tell_done(struct wire *wire)
             bulk->done(wire->gate.transport.am, bulk->context, bulk->status);
         bulk->next = wire->free_bulks;
         wire->free_bulks = bulk;
+        told++;
     }
+    return told;
 }
 
 static int wire_poll(struct am_transport *transport)
@@ -322,7 +329,10 @@ static int wire_poll(struct am_transport *transport)
     }
     delivered = wire_frames(wire);
     if (unlikely(wire->done != NULL))
-        tell_done(wire);
+        delivered += tell_done(wire);
+    /* Whoever waits for room has reason to try again. */
+    delivered += wire->reopened;
+    wire->reopened = 0;
     wire->in_poll = false;
     if (wire->unflushed)
         wire_flush_port(wire);

@@ -113,6 +113,8 @@ void wire_confirm(struct wire_peer *peer)
 {
     peer->confirmed = true;
     peer->open = true;
+    if (peer->refused)
+        wire_touch(peer);
     wire_room(peer);
 }
 

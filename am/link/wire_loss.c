@@ -144,7 +144,7 @@ void wire_acknowledged(struct wire_peer *peer, uint64_t ack, uint32_t credit,
         if (progress)
             wire_due(peer, peer->rto_at);
     }
-    if (peer->staged || peer->bulks)
+    if (peer->staged || peer->bulks || peer->refused)
         wire_touch(peer);
 }
 

@@ -149,6 +149,7 @@ struct wire_peer {
     bool check_loss;
     bool held; /* the core did not take its next message yet */
     bool told_none; /* the last credit told was 0 */
+    bool refused;   /* a message found no room: its sender waits for some */
     uint64_t owed_since;
     uint64_t due; /* look at the timers then */
 
@@ -235,6 +236,7 @@ struct wire {
     bool helper_turn; /* the helper is at work: nothing is handed up */
     bool backlog;     /* it stored frames, or left other work, for the next poll */
     int broken;       /* the port's error */
+    int reopened;     /* peers that have room again, after they had none */
     uint32_t held;    /* peers whose next message the core did not take yet */
     uint64_t now;
     uint64_t gap; /* since it was read before that */
@@ -292,6 +294,7 @@ void wire_timers(struct wire *wire); /* those that are due */
 void wire_settle(struct wire *wire); /* after frames: losses, what may be sent now, acknowledgements */
 void wire_flush_port(struct wire *wire);
 int wire_frames(struct wire *wire); /* take and settle; returns the messages delivered */
+void wire_reopen(struct wire_peer *peer); /* is there room for who was refused? */
 
 static inline struct wire_buffer *wire_buffer_take(struct wire *wire)
 {

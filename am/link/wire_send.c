@@ -160,6 +160,8 @@ void wire_pump(struct wire_peer *peer)
         if (staged->sent < staged->length)
             continue;
         peer->staged = staged->next;
+        if (peer->refused)
+            wire_touch(peer);
         if (!peer->staged)
             peer->staged_end = &peer->staged;
         if (staged->header.flags & AM_IS_REPLY) {
@@ -212,6 +214,15 @@ static void stage(struct wire_peer *peer, struct wire_staged *staged, const stru
         ask_for_credit(peer);
 }
 
+/* There will be room: with an acknowledgement, or, where the port has none now, soon. */
+static int refuse(struct wire_peer *peer)
+{
+    peer->refused = true;
+    if (peer->open && window_has_room(peer, 0))
+        wire_due(peer, am_now(peer->link.am) + WIRE_ACK_DELAY);
+    return -EAGAIN;
+}
+
 static int send_slow(struct wire_peer *peer, const struct am_outgoing *message)
 {
     bool reply = message->header.flags & AM_IS_REPLY;
@@ -228,18 +239,16 @@ static int send_slow(struct wire_peer *peer, const struct am_outgoing *message)
     if (reply) {
         staged = peer->replies;
         if (!staged)
-            return -EAGAIN;
+            return refuse(peer);
         peer->replies = staged->next;
         stage(peer, staged, message);
         return 0;
     }
     /* A request waits with its sender, unless it needs several frames: then all that there is room for goes at once, and
      * the rest as room comes. */
-    if (!peer->open || peer->staged || !window_has_room(peer, 0))
-        return -EAGAIN;
     staged = peer->request;
-    if (!staged)
-        return -EAGAIN;
+    if (!peer->open || peer->staged || !staged || !window_has_room(peer, 0))
+        return refuse(peer);
     peer->request = NULL;
     stage(peer, staged, message);
     return 0;
@@ -267,7 +276,7 @@ static int bulk_start(struct wire_peer *peer, const struct wire_bulk *values)
     if (peer->down)
         return -EHOSTDOWN;
     if (!peer->open)
-        return -EAGAIN;
+        return refuse(peer);
     if (bulk)
         wire->free_bulks = bulk->next;
     else if (!(bulk = malloc(sizeof(*bulk))))
@@ -309,6 +318,14 @@ void wire_bulk_end(struct wire *wire, struct wire_bulk *bulk, int status)
     bulk->next = NULL;
     *wire->done_end = bulk;
     wire->done_end = &bulk->next;
+}
+
+void wire_reopen(struct wire_peer *peer)
+{
+    if (peer->open && !peer->staged && window_has_room(peer, 0)) {
+        peer->refused = false;
+        peer->wire->reopened++;
+    }
 }
 
 bool wire_peer_drained(const struct wire_peer *peer)

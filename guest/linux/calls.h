@@ -119,6 +119,10 @@ long sys_getcwd(char *buffer, size_t size);
 long sys_chdir(const char *name);
 long sys_fchdir(int descriptor);
 
+/* pipe.c */
+long sys_pipe(int *descriptors);
+long sys_pipe2(int *descriptors, unsigned flags);
+
 /* memory.c */
 long sys_brk(uint64_t end);
 long sys_mmap(uint64_t address, uint64_t length, unsigned prot, unsigned flags, int descriptor,
@@ -218,6 +222,7 @@ long sys_sched_get_priority_min(int policy);
 long sys_getcpu(unsigned *processor, unsigned *node);
 long sys_get_mempolicy(int *policy, uint64_t *mask, uint64_t nodes, uint64_t address,
                        uint64_t flags);
+long sys_socket(int family, int type, int protocol);
 long sys_getrandom(void *bytes, size_t count, unsigned flags);
 
 #endif

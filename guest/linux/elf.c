@@ -304,6 +304,20 @@ static int stack_build(const struct program *program, const struct program *inte
     return 0;
 }
 
+/* /proc/self/exe */
+static void self_link(const char *target)
+{
+    struct inode *link = file_make("/proc/self/exe", S_IFLNK | 0777);
+    size_t length = strlen(target);
+
+    if (link)
+        link->target = heap_alloc(length + 1);
+    if (!link || !link->target)
+        return;
+    memcpy(link->target, target, length);
+    link->size = length;
+}
+
 int process_load(struct registers *registers)
 {
     static struct program program, interpreter;
@@ -326,6 +340,7 @@ int process_load(struct registers *registers)
     snprintf(process.name, sizeof process.name, "%s",
              strrchr(process.executable, '/') ? strrchr(process.executable, '/') + 1
                                               : process.executable);
+    self_link(process.executable);
     vm_brk_init(program.end);
 
     if (program.interpreter[0]) {

@@ -306,8 +306,6 @@ static long file_copy(struct file *in, uint64_t *in_offset, struct file *out, si
 
         if (got <= 0)
             return total ? (long)total : got;
-        if (out->flags & O_APPEND)
-            out->position = out->inode->size;
         put = out->ops->write(out, buffer, (size_t)got, out->position);
         if (put < 0)
             return total ? (long)total : put;
@@ -331,7 +329,7 @@ long sys_sendfile(int out_descriptor, int in_descriptor, int64_t *offset, size_t
 
     if (!out)
         return error;
-    if (in->ops->stream)
+    if (in->ops->stream || out->flags & O_APPEND)
         return -EINVAL;
     if (!offset)
         return file_copy(in, &in->position, out, count);
@@ -346,6 +344,10 @@ long sys_sendfile(int out_descriptor, int in_descriptor, int64_t *offset, size_t
 long sys_copy_file_range(int in_descriptor, int64_t *in_offset, int out_descriptor,
                          int64_t *out_offset, size_t count, unsigned flags)
 {
-    /* glibc and coreutils fall back to read and write on this answer. */
+    int error;
+
+    if (!file_for(in_descriptor, READ, &error) || !file_for(out_descriptor, WRITE, &error))
+        return error;
+    /* Programs fall back to read and write on this answer. */
     return -EXDEV;
 }

@@ -13,6 +13,30 @@
 
 #define TMPFS_MAGIC 0x01021994
 
+/* /dev/stdin, /dev/fd/N and /proc/self/fd/N name the file behind a descriptor. NULL: another name, or no
+ * such file. */
+static struct file *name_descriptor(const char *name)
+{
+    static const struct {
+        const char *name;
+        int descriptor;
+    } streams[] = {{"/dev/stdin", 0}, {"/dev/stdout", 1}, {"/dev/stderr", 2}};
+    const char *number, *end;
+    uint64_t descriptor;
+
+    for (unsigned i = 0; i < ARRAY_SIZE(streams); i++)
+        if (strcmp(name, streams[i].name) == 0)
+            return file_of(streams[i].descriptor);
+    if (string_starts(name, "/proc/self/fd/"))
+        number = name + strlen("/proc/self/fd/");
+    else if (string_starts(name, "/dev/fd/"))
+        number = name + strlen("/dev/fd/");
+    else
+        return NULL;
+    descriptor = string_number(number, &end);
+    return end == number || *end || descriptor >= FILE_COUNT ? NULL : file_of((int)descriptor);
+}
+
 int name_find(int directory, const char *user_name, bool follow, bool empty, struct path *path)
 {
     /* Two names are in use at most (rename): path->name points into one. */
@@ -24,6 +48,14 @@ int name_find(int directory, const char *user_name, bool follow, bool empty, str
 
     if (length < 0)
         return (int)length;
+    if (follow && (string_starts(name, "/proc/") || string_starts(name, "/dev/"))) {
+        struct file *file = name_descriptor(name);
+
+        if (file) {
+            *path = (struct path){.inode = file->inode};
+            return 0;
+        }
+    }
     if (directory != AT_FDCWD && *name != '/') {
         struct file *file = file_of(directory);
 
@@ -612,34 +644,23 @@ long sys_symlink(const char *target, const char *name)
     return sys_symlinkat(target, AT_FDCWD, name);
 }
 
-/* /proc/self/exe, cwd and fd/N are links that the tree does not hold. The text, or NULL. */
+/* What /proc/self/cwd and fd/N lead to, which are links that the tree does not hold. NULL: another name. */
 static const char *self_link(const char *user_name, char *buffer, size_t size)
 {
     static char name[64];
-    const char *rest;
+    struct file *file;
 
-    if (user_text(name, user_name, sizeof name) < 0)
+    if (user_text(name, user_name, sizeof name) < 0 || !string_starts(name, "/proc/self/"))
         return NULL;
-    if (!string_starts(name, "/proc/self/"))
-        return NULL;
-    rest = name + strlen("/proc/self/");
-    if (strcmp(rest, "exe") == 0)
-        return process.executable;
-    if (strcmp(rest, "cwd") == 0)
+    if (strcmp(name, "/proc/self/cwd") == 0)
         return directory_path(file_directory, buffer, size) > 0 ? buffer : NULL;
-    if (string_starts(rest, "fd/")) {
-        const char *end;
-        uint64_t descriptor = string_number(rest + 3, &end);
-        struct file *file = !*end && descriptor < FILE_COUNT ? file_of((int)descriptor) : NULL;
-
-        if (!file)
-            return NULL;
-        if (file->path)
-            return file->path;
-        snprintf(buffer, size, "pipe:[%lu]", file->inode->number);
-        return buffer;
-    }
-    return NULL;
+    file = name_descriptor(name);
+    if (!file)
+        return NULL;
+    if (file->path)
+        return file->path;
+    snprintf(buffer, size, "pipe:[%lu]", file->inode->number);
+    return buffer;
 }
 
 long sys_readlinkat(int directory, const char *name, char *buffer, int size)
@@ -658,7 +679,7 @@ long sys_readlinkat(int directory, const char *name, char *buffer, int size)
             return error;
         if (!S_ISLNK(path.inode->mode))
             return -EINVAL;
-        target = path.inode->target;
+        target = path.inode->target ? path.inode->target : "";
     }
     length = MIN(strlen(target), (size_t)size);
     return user_write(buffer, target, length) ? -EFAULT : (long)length;

@@ -16,6 +16,8 @@ static int walk_link(struct walk *walk, struct inode *link, struct path *path)
 {
     if (++walk->links > LINKS_MAX)
         return -ELOOP;
+    if (!link->target) /* one that ran out of memory while it was made */
+        return -ENOENT;
     return walk_name(walk, link->target, true, path);
 }
 

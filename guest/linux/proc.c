@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The files of /proc and /sys that run-time libraries read: glibc, libgomp, OpenBLAS, numpy. */
+/* The files of /proc, /sys and /etc that run-time libraries read: glibc, libgomp, OpenBLAS, numpy. */
 #include "guest/linux/file.h"
 #include "guest/linux/process.h"
 #include "guest/mm/page.h"
@@ -114,12 +114,25 @@ static size_t mounts_text(char *text, size_t size)
     return (size_t)snprintf(text, size, "rootfs / rootfs rw 0 0\nproc /proc proc rw 0 0\n");
 }
 
+/* Who the process is, for those who ask for more than a number. */
+static size_t passwd_text(char *text, size_t size)
+{
+    return (size_t)snprintf(text, size, "root:x:0:0:root:/:/bin/sh\n");
+}
+
+static size_t group_text(char *text, size_t size)
+{
+    return (size_t)snprintf(text, size, "root:x:0:\n");
+}
+
 void proc_init(void)
 {
     static const struct {
         const char *path;
         file_text *text;
     } files[] = {
+        {"/etc/passwd", passwd_text},
+        {"/etc/group", group_text},
         {"/proc/cpuinfo", cpuinfo_text},
         {"/proc/meminfo", meminfo_text},
         {"/proc/mounts", mounts_text},

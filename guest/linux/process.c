@@ -555,20 +555,29 @@ long sys_get_mempolicy(int *policy, uint64_t *mask, uint64_t nodes, uint64_t add
     return policy ? user_write(policy, &standard, sizeof standard) : 0;
 }
 
+/* No address family is known: glibc asks for one to reach a name service daemon, and goes on without. */
+long sys_socket(int family, int type, int protocol)
+{
+    return -EAFNOSUPPORT;
+}
+
 long sys_getrandom(void *bytes, size_t count, unsigned flags)
 {
     char chunk[256];
 
     if (flags & ~7u)
         return -EINVAL;
-    count = MIN(count, 0x1fffffful);
+    count = MIN(count, 0x1fffffful); /* as Linux */
+    if (!user_range(bytes, count))
+        return -EFAULT;
     for (size_t done = 0; done < count;) {
-        size_t part = MIN(count - done, sizeof chunk);
+        size_t part = MIN(count - done, sizeof chunk), left;
 
         random_bytes(chunk, part);
-        if (user_write((char *)bytes + done, chunk, part))
+        left = user_copy((char *)bytes + done, chunk, part);
+        done += part - left;
+        if (left)
             return done ? (long)done : -EFAULT;
-        done += part;
     }
     return (long)count;
 }

@@ -27,12 +27,6 @@ struct registers;
  * a message. */
 int process_load(struct registers *registers);
 
-/* What a backtrace needs to know of a loaded file. */
-struct image {
-    uint64_t base;       /* added to the file's addresses */
-    uint64_t start, end; /* where it lies */
-};
-
 /* End the job: by exit, or by a signal. The domain goes away. */
 void process_exit(int status) __attribute__((noreturn));
 void process_killed(int signal) __attribute__((noreturn));

@@ -37,9 +37,13 @@ struct frame {
 unsigned signal_attention;
 
 static struct sigaction actions[SIGNALS + 1];
-static uint64_t pending, blocked, saved_blocked;
+/* Signals for the thread (raise, faults) and for the process (kill, timers) wait apart, as on Linux. */
+enum target { THREAD, PROCESS, TARGETS };
+
+static uint64_t pending[TARGETS], blocked, saved_blocked;
 static bool restore_blocked; /* sigsuspend: the mask to go back to is saved_blocked */
-static siginfo_t infos[SIGNALS + 1];
+static siginfo_t infos[TARGETS][SIGNALS + 1];
+static siginfo_t taken; /* of the signal being delivered */
 static stack_t alternate = {.ss_flags = SS_DISABLE};
 static uint64_t timer_at = TIME_NEVER, timer_interval;
 
@@ -56,9 +60,27 @@ const char *signal_name(int signal)
                                                                           : "signal";
 }
 
+static uint64_t pending_any(void)
+{
+    return pending[THREAD] | pending[PROCESS];
+}
+
 static void attention_update(void)
 {
-    signal_attention = (pending & ~blocked) || timer_at != TIME_NEVER;
+    signal_attention = (pending_any() & ~blocked) || timer_at != TIME_NEVER;
+}
+
+/* Take the first of the pending signals in `set`, the thread's before the process's: its number, and what
+ * is known of it in `taken`. */
+static int pending_take(uint64_t set)
+{
+    enum target target = pending[THREAD] & set ? THREAD : PROCESS;
+    uint64_t due = pending[target] & set;
+    int signal = __builtin_ctzl(due & SYNCHRONOUS ? due & SYNCHRONOUS : due) + 1;
+
+    pending[target] &= ~BIT(signal);
+    taken = infos[target][signal];
+    return signal;
 }
 
 static bool signal_ignored(int signal)
@@ -69,15 +91,18 @@ static bool signal_ignored(int signal)
 
 void signal_raise(int signal, int code, int sender)
 {
+    enum target target = code == SI_TKILL ? THREAD : PROCESS;
+    siginfo_t *info = &infos[target][signal];
+
     if (signal_ignored(signal) && !(blocked & BIT(signal)))
         return;
-    if (!(pending & BIT(signal))) {
-        memset(&infos[signal], 0, sizeof infos[signal]);
-        infos[signal].si_signo = signal;
-        infos[signal].si_code = code;
-        infos[signal].si_pid = sender;
+    if (!(pending[target] & BIT(signal))) {
+        memset(info, 0, sizeof *info);
+        info->si_signo = signal;
+        info->si_code = code;
+        info->si_pid = sender;
     }
-    pending |= BIT(signal);
+    pending[target] |= BIT(signal);
     attention_update();
 }
 
@@ -90,7 +115,7 @@ bool signal_due(void)
         signal_raise(SIGALRM, SI_KERNEL, 0);
         attention_update();
     }
-    return pending & ~blocked;
+    return pending_any() & ~blocked;
 }
 
 uint64_t signal_timer(void)
@@ -150,6 +175,17 @@ static bool state_load(const void *from)
     return !failed;
 }
 
+/* Handlers start with the state of a new program, as on Linux: an exception that the x87 has pending, for one,
+ * must not strike in the handler again. */
+static void state_reset(void)
+{
+    static const struct _xstate initial __attribute__((aligned(64))) = {
+        .fpstate = {.cwd = 0x37f, .mxcsr = 0x1f80},
+    };
+
+    state_load(&initial);
+}
+
 static bool on_alternate(uint64_t rsp)
 {
     return rsp > (uint64_t)alternate.ss_sp && rsp - (uint64_t)alternate.ss_sp <= alternate.ss_size;
@@ -206,7 +242,7 @@ static bool frame_push(struct registers *registers, int signal, const struct sig
     frame.context.uc_stack.ss_flags = alternate_flags(registers->rsp);
     memcpy(&frame.context.uc_sigmask, restore_blocked ? &saved_blocked : &blocked, 8);
     restore_blocked = false;
-    frame.info = infos[signal];
+    frame.info = taken;
     *machine = (struct sigcontext_64){
         .r8 = registers->r8,
         .r9 = registers->r9,
@@ -230,13 +266,14 @@ static bool frame_push(struct registers *registers, int signal, const struct sig
         .ss = 0x2b,
         .err = registers->vector == VECTOR_SYSCALL ? 0 : registers->error,
         .trapno = registers->vector == VECTOR_SYSCALL ? 0 : registers->vector,
-        .cr2 = registers->vector == VECTOR_PAGE ? (uint64_t)infos[signal].si_addr : 0,
+        .cr2 = registers->vector == VECTOR_PAGE ? (uint64_t)taken.si_addr : 0,
         .fpstate = state_at,
     };
     memcpy(&machine->oldmask, &frame.context.uc_sigmask, 8);
     if (user_write((void *)sp, &frame, sizeof frame))
         return false;
 
+    state_reset();
     registers->rsp = sp;
     registers->rip = (uint64_t)action->sa_handler;
     registers->rdi = (uint64_t)signal;
@@ -259,7 +296,7 @@ static void signal_run(struct registers *registers, int signal)
     if (action.sa_handler == SIG_DFL) {
         if (BIT(signal) & (IGNORED | STOPS))
             return;
-        fault_report(registers, signal, &infos[signal]);
+        fault_report(registers, signal, &taken);
         process_killed(signal);
     }
     if (action.sa_flags & (SA_ONESHOT & 0xffffffff))
@@ -267,7 +304,7 @@ static void signal_run(struct registers *registers, int signal)
     if (!frame_push(registers, signal, &action)) {
         log_error("no stack for the handler of %s at 0x%lx", signal_name(signal), registers->rsp);
         actions[SIGSEGV].sa_handler = SIG_DFL;
-        fault_report(registers, SIGSEGV, &infos[signal]);
+        fault_report(registers, SIGSEGV, &taken);
         process_killed(SIGSEGV);
     }
     memcpy(&mask, &action.sa_mask, sizeof mask);
@@ -282,10 +319,8 @@ void signal_deliver(struct registers *registers)
     bool called = registers->vector == VECTOR_SYSCALL;
 
     while (signal_due()) {
-        uint64_t due = pending & ~blocked;
-        int signal = __builtin_ctzl(due & SYNCHRONOUS ? due & SYNCHRONOUS : due) + 1;
+        int signal = pending_take(~blocked);
 
-        pending &= ~BIT(signal);
         if (called && registers->rax == (uint64_t)-RESTART_CALL) {
             bool handled = actions[signal].sa_handler != SIG_DFL && !signal_ignored(signal);
 
@@ -312,15 +347,12 @@ void signal_deliver(struct registers *registers)
 
 void signal_fault(struct registers *registers, int signal, int code, uint64_t address)
 {
-    memset(&infos[signal], 0, sizeof infos[signal]);
-    infos[signal].si_signo = signal;
-    infos[signal].si_code = code;
-    infos[signal].si_addr = (void *)address;
+    taken = (siginfo_t){.si_signo = signal, .si_code = code};
+    taken.si_addr = (void *)address;
     if (blocked & BIT(signal) || actions[signal].sa_handler == SIG_IGN) {
         blocked &= ~BIT(signal);
         actions[signal].sa_handler = SIG_DFL;
     }
-    pending &= ~BIT(signal);
     signal_run(registers, signal);
 }
 
@@ -340,8 +372,10 @@ long sys_rt_sigaction(int signal, const struct sigaction *new, struct sigaction 
         return -EFAULT;
     if (new) {
         actions[signal] = action;
-        if (signal_ignored(signal))
-            pending &= ~BIT(signal);
+        if (signal_ignored(signal)) {
+            pending[THREAD] &= ~BIT(signal);
+            pending[PROCESS] &= ~BIT(signal);
+        }
         attention_update();
     }
     return 0;
@@ -377,7 +411,7 @@ long sys_rt_sigprocmask(int how, const uint64_t *new, uint64_t *old, size_t size
 
 long sys_rt_sigpending(uint64_t *set, size_t size)
 {
-    uint64_t result = pending & blocked;
+    uint64_t result = pending_any() & blocked;
 
     if (size > 8)
         return -EINVAL;
@@ -452,27 +486,22 @@ long sys_rt_sigtimedwait(const uint64_t *set, siginfo_t *info, const struct time
     blocked &= ~wanted; /* so that the wait sees them */
     attention_update();
     for (;;) {
-        int result = 0;
+        int result;
 
-        if (signal_due())
-            result = -EINTR;
-        if (pending & wanted) {
-            signal = __builtin_ctzl(pending & wanted) + 1;
-            pending &= ~BIT(signal);
+        signal_due(); /* a timer may have expired */
+        if (pending_any() & wanted) {
+            signal = pending_take(wanted);
             break;
         }
-        if (!result)
-            result = process_wait(NULL, 0, deadline);
-        if (result == -ETIMEDOUT)
-            signal = -EAGAIN;
-        else if (result == -EINTR && !(pending & wanted))
-            signal = -EINTR;
-        if (signal < 0)
+        result = process_wait(NULL, 0, deadline);
+        if (result == -ETIMEDOUT || (result == -EINTR && !(pending_any() & wanted))) {
+            signal = result == -ETIMEDOUT ? -EAGAIN : -EINTR;
             break;
+        }
     }
     blocked = before;
     attention_update();
-    if (signal > 0 && info && user_write(info, &infos[signal], sizeof *info))
+    if (signal > 0 && info && user_write(info, &taken, sizeof *info))
         return -EFAULT;
     return signal;
 }

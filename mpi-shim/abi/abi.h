@@ -56,6 +56,9 @@ int raise_world(const char *call, int error) __attribute__((cold));
 int raise_win(MPI_Win win, const char *call, int error) __attribute__((cold));
 int raise_file(MPI_File file, const char *call, int error) __attribute__((cold));
 
+/* The explanation of the last error that this thread was told, where that was `error`; else "". */
+const char *raised_last(int error);
+
 /* In an entry point: fail with a class and an explanation (printf's format). */
 #define FAIL_COMM(comm, class, ...) raise_comm(comm, CALL, error_note(class, __VA_ARGS__))
 #define FAIL(class, ...)            raise_world(CALL, error_note(class, __VA_ARGS__))

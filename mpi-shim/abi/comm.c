@@ -50,19 +50,11 @@ int PMPI_Comm_remote_size(MPI_Comm comm, int *size)
 }
 EXPORT(MPI_Comm_remote_size);
 
-static struct group *group_of(struct group *group)
-{
-    core_lock();
-    group_retain(group);
-    core_unlock();
-    return group;
-}
-
 int PMPI_Comm_group(MPI_Comm comm, MPI_Group *group)
 {
     CHECK_COMM(comm);
     CHECK_NOT_NULL_COMM(comm, group);
-    *group = group_of(comm->group);
+    *group = group_retain(comm->group);
     return MPI_SUCCESS;
 }
 EXPORT(MPI_Comm_group);
@@ -73,7 +65,7 @@ int PMPI_Comm_remote_group(MPI_Comm comm, MPI_Group *group)
     CHECK_NOT_NULL_COMM(comm, group);
     if (!comm->remote)
         return raise_comm(comm, CALL, no_remote(comm));
-    *group = group_of(comm->remote);
+    *group = group_retain(comm->remote);
     return MPI_SUCCESS;
 }
 EXPORT(MPI_Comm_remote_group);

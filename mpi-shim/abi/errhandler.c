@@ -161,15 +161,21 @@ int PMPI_Error_class(int code, int *class)
 }
 EXPORT(MPI_Error_class);
 
+/* Right after an error the text goes on with which call it was and why; programs print this string, and little else
+ * helps their users. */
 int PMPI_Error_string(int code, char *string, int *length)
 {
     const char *text = error_text(code);
+    const char *more = code != MPI_SUCCESS ? raised_last(code) : "";
 
     CHECK_NOT_NULL(string);
     CHECK_NOT_NULL(length);
     if (!text)
         return FAIL(MPI_ERR_ARG, "%d is not an error code", code);
-    *length = snprintf(string, MPI_MAX_ERROR_STRING, "%s", text);
+    *length = snprintf(string, MPI_MAX_ERROR_STRING, "%s%s%s%s", text, more[0] ? " (" : "", more,
+                       more[0] ? ")" : "");
+    if (*length >= MPI_MAX_ERROR_STRING)
+        *length = MPI_MAX_ERROR_STRING - 1;
     return MPI_SUCCESS;
 }
 EXPORT(MPI_Error_string);

@@ -117,9 +117,7 @@ int PMPI_Group_free(MPI_Group *group)
     CHECK_GROUP(*group);
     if (!(*group)->predefined) {
         handle_forget(HANDLE_GROUP, *group);
-        core_lock();
         group_release(*group);
-        core_unlock();
     }
     *group = MPI_GROUP_NULL;
     return MPI_SUCCESS;

@@ -86,8 +86,10 @@ EXPORT(MPI_Finalized);
 int PMPI_Abort(MPI_Comm comm, int code)
 {
     require_initialized(CALL);
-    core_abort(code, "MPI_Abort(%s, %d) was called by rank %d",
-               comm_ok(comm) ? comm_label(comm) : "?", code, core.predefined.world->rank);
+    /* A job that fails with 256 must not seem to succeed. */
+    core_abort(code != 0 && (code & 0xff) == 0 ? EXIT_FAILURE : code,
+               "MPI_Abort(%s, %d) was called by rank %d", comm_ok(comm) ? comm_label(comm) : "?",
+               code, core.predefined.world->rank);
 }
 EXPORT(MPI_Abort);
 

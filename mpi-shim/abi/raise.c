@@ -24,6 +24,25 @@ void require_initialized(const char *call)
     exit(EXIT_FAILURE);
 }
 
+/* What the program was told last, for MPI_Error_string to say more than the class's text does. */
+static __thread struct {
+    int error;
+    char text[MPI_MAX_ERROR_STRING];
+} last;
+
+const char *raised_last(int error)
+{
+    return last.error == error ? last.text : "";
+}
+
+static void remember(const char *call, int error)
+{
+    last.error = error;
+    snprintf(last.text, sizeof(last.text), "%s%s%s", call, error_noted()[0] ? ": " : "",
+             error_noted());
+    error_forget();
+}
+
 /* One line; am_abort says which process and host it comes from. The explanation says it best, the class's text is for those who know MPI. */
 static void die(const char *call, int error) __attribute__((noreturn));
 static void die(const char *call, int error)
@@ -46,20 +65,19 @@ static int raise_through(struct errhandler *handler, void *object, const char *c
 {
     switch (handler ? handler->kind : ERRHANDLER_FATAL) {
     case ERRHANDLER_RETURN:
-        break;
+        remember(call, error);
+        return error;
     case ERRHANDLER_USER: {
         void (*function)(void *object, int *code, ...) = handler->function;
         int code = error;
 
-        error_forget();
+        remember(call, error);
         function(object, &code, call);
         return error;
     }
     default:
         die(call, error);
     }
-    error_forget();
-    return error;
 }
 
 int raise_comm(struct comm *comm, const char *call, int error)

@@ -216,9 +216,10 @@ int main(int argc, char **argv)
     Suite *suite = suite_create("attributes");
     TCase *test = tcase_create("attributes");
     SRunner *runner;
-    int failed, keyval;
+    int failed, keyval, provided;
 
-    MPI_Init(&argc, &argv);
+    MPI_Init_thread(&argc, &argv, getenv("THREADS") ? MPI_THREAD_MULTIPLE : MPI_THREAD_SINGLE,
+                    &provided);
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
     MPI_Comm_set_errhandler(MPI_COMM_SELF, MPI_ERRORS_RETURN);
     tcase_add_test(test, predefined);

@@ -173,9 +173,10 @@ int main(int argc, char **argv)
     Suite *suite = suite_create("datatypes");
     TCase *test = tcase_create("datatypes");
     SRunner *runner;
-    int failed;
+    int failed, provided;
 
-    MPI_Init(&argc, &argv);
+    MPI_Init_thread(&argc, &argv, getenv("THREADS") ? MPI_THREAD_MULTIPLE : MPI_THREAD_SINGLE,
+                    &provided);
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
     tcase_add_test(test, through_messages);
     tcase_add_test(test, pack_positions);

@@ -53,6 +53,11 @@ static void fatal_abort(void)
     MPI_Abort(MPI_COMM_WORLD, 17);
 }
 
+static void fatal_abort_256(void)
+{
+    MPI_Abort(MPI_COMM_WORLD, 256);
+}
+
 static void early_send(void)
 {
     fatal_send();
@@ -74,6 +79,7 @@ static const struct fatal {
     {"named", fatal_named, 1, MPI_ERR_TAG, {"MPI_Recv", "-5", "MPI_ERR_TAG", "rank 0"}},
     {"type", fatal_type, 1, MPI_ERR_TYPE, {"MPI_Send", "not committed", "rank 0", "MPI_ERR_TYPE"}},
     {"abort", fatal_abort, 1, 17, {"MPI_Abort", "17", "rank 0", "MPI_COMM_WORLD"}},
+    {"abort256", fatal_abort_256, 1, 1, {"MPI_Abort", "256", "rank 0", "MPI_COMM_WORLD"}},
     {"early", early_send, 0, 1, {"MPI_Send", "before MPI_Init", "", ""}},
 };
 
@@ -319,6 +325,35 @@ START_TEST(added)
 }
 END_TEST
 
+/* Right after an error, its text tells what happened; another code's text is the class's alone. */
+START_TEST(explained)
+{
+    int value = 0, length;
+    char text[MPI_MAX_ERROR_STRING];
+
+    EXPECT(MPI_ERR_RANK, MPI_Send(&value, 1, MPI_INT, 99, 0, MPI_COMM_WORLD));
+    MPI_Error_string(MPI_ERR_RANK, text, &length);
+    ck_assert_int_eq(length, (int)strlen(text));
+    ck_assert_msg(strstr(text, "MPI_ERR_RANK: invalid rank") == text, "%s", text);
+    ck_assert_msg(strstr(text, "MPI_Send: rank 99 is not in MPI_COMM_WORLD of 1"), "%s", text);
+    MPI_Error_string(MPI_ERR_TAG, text, &length);
+    ck_assert_str_eq(text, "MPI_ERR_TAG: invalid tag");
+    /* As long as it gets: cut, not overrun. */
+    EXPECT(
+        MPI_ERR_INFO_KEY,
+        MPI_Info_set(
+            MPI_INFO_ENV,
+            "a key that is much longer than the thirty-five characters that a key of an info "
+            "object "
+            "may have, so long that the line which explains it does not fit into the string of an "
+            "error, which has two hundred and fifty-six characters with its end",
+            "value"));
+    MPI_Error_string(MPI_ERR_INFO_KEY, text, &length);
+    ck_assert_int_eq(length, (int)strlen(text));
+    ck_assert_int_eq(length, MPI_MAX_ERROR_STRING - 1);
+}
+END_TEST
+
 /* A status is told of bytes; elements are counted in the type asked for. */
 START_TEST(counts)
 {
@@ -347,7 +382,7 @@ int main(int argc, char **argv)
     Suite *suite = suite_create("errors");
     TCase *test = tcase_create("errors");
     SRunner *runner;
-    int failed;
+    int failed, provided;
 
     program = argv[0];
     for (unsigned i = 0; argc > 1 && i < sizeof(fatals) / sizeof(fatals[0]); i++) {
@@ -358,7 +393,8 @@ int main(int argc, char **argv)
         fatals[i].run();
         return 0; /* not reached where it is fatal */
     }
-    MPI_Init(&argc, &argv);
+    MPI_Init_thread(&argc, &argv, getenv("THREADS") ? MPI_THREAD_MULTIPLE : MPI_THREAD_SINGLE,
+                    &provided);
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
     tcase_add_loop_test(test, ends_the_job, 0, sizeof(fatals) / sizeof(fatals[0]));
     tcase_add_test(test, point_to_point);
@@ -367,6 +403,7 @@ int main(int argc, char **argv)
     tcase_add_test(test, handlers);
     tcase_add_test(test, files);
     tcase_add_test(test, added);
+    tcase_add_test(test, explained);
     tcase_add_test(test, counts);
     suite_add_tcase(suite, test);
     runner = srunner_create(suite);

@@ -5,6 +5,7 @@
 #include <check.h>
 #include <mpi.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 START_TEST(entries)
@@ -82,9 +83,10 @@ int main(int argc, char **argv)
     Suite *suite = suite_create("info");
     TCase *test = tcase_create("info");
     SRunner *runner;
-    int failed;
+    int failed, provided;
 
-    MPI_Init(&argc, &argv);
+    MPI_Init_thread(&argc, &argv, getenv("THREADS") ? MPI_THREAD_MULTIPLE : MPI_THREAD_SINGLE,
+                    &provided);
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
     tcase_add_test(test, entries);
     tcase_add_test(test, limits);

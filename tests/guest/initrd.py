@@ -44,8 +44,7 @@ class Initrd:
         elif os.path.isdir(host_path):
             self.directory(path)
             for name in sorted(os.listdir(host_path)):
-                if name != "__pycache__":
-                    self.add(os.path.join(host_path, name), os.path.join(path, name))
+                self.add(os.path.join(host_path, name), os.path.join(path, name))
         else:
             info = os.stat(host_path)
             with open(host_path, "rb") as file:

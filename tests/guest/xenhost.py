@@ -71,8 +71,6 @@ def parse(log):
     """Take the serial line apart. Xen puts a CR before each LF, and its own lines begin with (XEN)."""
     text = log.replace(b"\r\n", b"\n")
     text = re.sub(rb"(?m)^\(XEN\) .*\n", b"", text)
-    # Before the first message of the kernel, or the program's first byte, are Xen's blank lines.
-    text = text.lstrip(b"\n ") if text.startswith((b"\n", b" ")) else text
     messages = []
 
     def message(match):

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: BSD-2-Clause
+import numpy as np
+
+rng = np.random.default_rng(42)
+a = rng.integers(-9, 10, (120, 120)).astype(float)
+print(a.sum(), (a @ a).sum(), np.trace(a @ a.T))
+b = rng.standard_normal(120)
+x = np.linalg.solve(a, b)
+print(np.allclose(a @ x, b), np.round(np.linalg.eigvalsh(a + a.T)[[0, -1]], 8))
+print(np.round(np.linalg.svd(a, compute_uv=False)[:3], 8))
+signal = np.sin(np.arange(4096) * 0.01)
+print(np.argmax(np.abs(np.fft.rfft(signal))), np.allclose(np.fft.irfft(np.fft.rfft(signal)), signal))
+values = rng.integers(0, 10 ** 9, 200000)
+print(np.sort(values)[[0, 1000, -1]], np.unique(values % 1000).size, np.median(values))
+print(np.histogram(rng.standard_normal(100000), bins=7)[0])
+m = np.arange(12).reshape(3, 4)
+print(m[:, ::-1].T.tolist(), np.einsum("ij,kj->ik", m, m).tolist())
+print(np.datetime64("2020-02-28") + np.arange(3))
+z = np.exp(1j * np.linspace(0, np.pi, 5))
+print(np.round(z, 12))

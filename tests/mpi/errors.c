@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Intent: with MPI_ERRORS_RETURN a wrong argument gives its class and harms nothing; a message that is longer than its
+ * buffer gives MPI_ERR_TRUNCATE, eager and rendezvous, and writes nothing beyond; Waitall says which of its
+ * requests failed. Any number of ranks from 2 on; ranks 0 and 1 take part.
+ */
+#include "mpi_test.h"
+
+static int class_of(int error)
+{
+    int class;
+
+    MPI_Error_class(error, &class);
+    return class;
+}
+
+static void arguments(void)
+{
+    MPI_Request request = MPI_REQUEST_NULL;
+    char data[8];
+    int flag;
+
+    require(class_of(MPI_Send(data, 1, MPI_BYTE, world_size, 0, MPI_COMM_WORLD)) == MPI_ERR_RANK);
+    require(class_of(MPI_Send(data, 1, MPI_BYTE, -7, 0, MPI_COMM_WORLD)) == MPI_ERR_RANK);
+    require(class_of(MPI_Send(data, 1, MPI_BYTE, 0, -1, MPI_COMM_WORLD)) == MPI_ERR_TAG);
+    require(class_of(MPI_Send(data, -1, MPI_BYTE, 0, 0, MPI_COMM_WORLD)) == MPI_ERR_COUNT);
+    require(class_of(MPI_Send(data, 1, MPI_DATATYPE_NULL, 0, 0, MPI_COMM_WORLD)) == MPI_ERR_TYPE);
+    require(class_of(MPI_Send(data, 1, MPI_BYTE, 0, 0, MPI_COMM_NULL)) == MPI_ERR_COMM);
+    require(class_of(MPI_Recv(data, 1, MPI_BYTE, -9, 0, MPI_COMM_WORLD, MPI_STATUS_IGNORE)) ==
+            MPI_ERR_RANK);
+    require(class_of(MPI_Irecv(data, 1, MPI_BYTE, 0, -5, MPI_COMM_WORLD, &request)) == MPI_ERR_TAG);
+    require(class_of(MPI_Probe(world_size, 0, MPI_COMM_WORLD, MPI_STATUS_IGNORE)) == MPI_ERR_RANK);
+    require(class_of(MPI_Bcast(data, 1, MPI_BYTE, world_size, MPI_COMM_WORLD)) == MPI_ERR_ROOT);
+    request = MPI_REQUEST_NULL;
+    require(class_of(MPI_Start(&request)) == MPI_ERR_REQUEST);
+    require(MPI_Test(&request, &flag, MPI_STATUS_IGNORE) == MPI_SUCCESS && flag);
+}
+
+static void truncated(int length, int room, int early)
+{
+    unsigned char *data = malloc((size_t)length + 64);
+    MPI_Status status;
+    MPI_Request request;
+
+    if (world_rank == 0) {
+        pattern_write(data, (size_t)length, 9);
+        MPI_Recv(NULL, 0, MPI_BYTE, 1, 1, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+        MPI_Send(data, length, MPI_BYTE, 1, 2, MPI_COMM_WORLD);
+        MPI_Send(NULL, 0, MPI_BYTE, 1, 3, MPI_COMM_WORLD);
+    } else if (world_rank == 1) {
+        memset(data, 0xaa, (size_t)length + 64);
+        if (early)
+            MPI_Irecv(data, room, MPI_BYTE, 0, 2, MPI_COMM_WORLD, &request);
+        MPI_Send(NULL, 0, MPI_BYTE, 0, 1, MPI_COMM_WORLD);
+        if (early)
+            require(class_of(MPI_Wait(&request, &status)) == MPI_ERR_TRUNCATE);
+        else
+            require(class_of(MPI_Recv(data, room, MPI_BYTE, 0, 2, MPI_COMM_WORLD, &status)) ==
+                    MPI_ERR_TRUNCATE);
+        require(status.MPI_SOURCE == 0 && status.MPI_TAG == 2);
+        require(pattern_is(data, (size_t)room, 9));
+        require(untouched(data + room, (size_t)(length + 64 - room), 0xaa));
+        MPI_Recv(NULL, 0, MPI_BYTE, 0, 3, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+    }
+    free(data);
+}
+
+static void in_status(void)
+{
+    char data[3][16];
+    MPI_Request requests[3];
+    MPI_Status statuses[3];
+
+    if (world_rank == 0) {
+        for (int i = 0; i < 3; i++)
+            MPI_Send(data[i], i == 1 ? 16 : 8, MPI_BYTE, 1, i, MPI_COMM_WORLD);
+    } else if (world_rank == 1) {
+        for (int i = 0; i < 3; i++)
+            MPI_Irecv(data[i], 8, MPI_BYTE, 0, i, MPI_COMM_WORLD, &requests[i]);
+        require(class_of(MPI_Waitall(3, requests, statuses)) == MPI_ERR_IN_STATUS);
+        require(statuses[0].MPI_ERROR == MPI_SUCCESS);
+        require(class_of(statuses[1].MPI_ERROR) == MPI_ERR_TRUNCATE);
+        require(statuses[2].MPI_ERROR == MPI_SUCCESS);
+        require(requests[1] == MPI_REQUEST_NULL);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    test_start(&argc, &argv);
+    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+    arguments();
+    for (int early = 0; early < 2; early++) {
+        truncated(9, 8, early);
+        truncated(1, 0, early);
+        truncated(8192, 100, early);
+        truncated(100000, 99999, early);
+        truncated(100000, 0, early);
+    }
+    in_status();
+    MPI_Barrier(MPI_COMM_WORLD);
+    return test_end();
+}
