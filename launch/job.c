@@ -17,6 +17,7 @@
 #include <sys/random.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "control/control.h"
@@ -239,11 +240,12 @@ static void timed_out(void *context)
 static void start_late(void *context)
 {
     struct job *job = context;
+    bool all_greeted = job->placed;
 
     for (size_t i = 0; i < job->layout.node_count; i++) {
         struct agent_state *agent = &job->agents[i];
 
-        if (agent->channel && !agent->prepared)
+        if (agent->channel && !(all_greeted ? agent->prepared : agent->greeted))
             say(job, "host %s: %s within %u seconds (--start-timeout)%s%s", agent->node->name,
                 agent->greeted ? "its agent did not get ready" : "no answer",
                 job->options->start_timeout, *agent->last_error ? ": " : "", agent->last_error);
@@ -845,6 +847,19 @@ static void take_frame(void *context, enum channel_kind kind, char *payload, siz
         agent_ended(agent, result);
 }
 
+/* Its stream has ended, so the process does any moment. */
+static void await_exit(struct agent_state *agent)
+{
+    for (unsigned i = 0; i < 300 && !agent->reaped; i++) {
+        struct timespec pause = {.tv_nsec = 1000000};
+
+        if (waitpid(agent->entered.pid, &agent->exit_status, WNOHANG) != 0)
+            agent->reaped = true;
+        else
+            nanosleep(&pause, NULL);
+    }
+}
+
 static void agent_ended(void *context, int error)
 {
     struct agent_state *agent = context;
@@ -853,13 +868,8 @@ static void agent_ended(void *context, int error)
     channel_close(agent->channel);
     agent->channel = NULL;
     if (!agent->done && !job->ending) {
-        int status;
-
         /* Why it could not is in its exit status, and in what ssh says. */
-        if (!agent->reaped && waitpid(agent->entered.pid, &status, WNOHANG) == agent->entered.pid) {
-            agent->reaped = true;
-            agent->exit_status = status;
-        }
+        await_exit(agent);
         if (agent->errors.fd >= 0)
             agent->errors.ready(agent, EPOLLIN);
 

@@ -178,6 +178,8 @@ static int take_mapping(struct options *options, struct option_program *program,
     char word[32];
     unsigned count;
 
+    if (strcasestr(text, ":oversubscribe") || strcasestr(text, ",oversubscribe"))
+        options->oversubscribe = true;
     if (strncmp(text, "ppr:", 4) == 0) {
         size_t digits = strcspn(text + 4, ":");
 

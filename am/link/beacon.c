@@ -64,9 +64,9 @@ size_t beacon_answer(struct beacon *beacon, const void *frame, size_t length, vo
     struct frame_header header, reply;
     uint8_t *out = answer;
 
-    if (frame_parse(frame, length, beacon->ethertype, &header) < 0 || header.dst != beacon->number ||
-        header.job != beacon->job || header.kind != FRAME_PROBE || header.length ||
-        frame_tag(&beacon->key, &header, 0, 0, 0) != header.tag) {
+    if (frame_parse(frame, length, beacon->ethertype, &header) < 0 ||
+        header.dst != beacon->number || header.job != beacon->job || header.kind != FRAME_PROBE ||
+        header.length || frame_tag(&beacon->key, &header, 0, 0, 0) != header.tag) {
         beacon->refused++;
         return 0;
     }

@@ -40,8 +40,8 @@ int frame_parse_message(const void *payload, size_t length, struct frame_message
     return 0;
 }
 
-struct tag_key frame_pair_key(const struct tag_key *job, uint32_t a, uint64_t incarnation_a, uint32_t b,
-                              uint64_t incarnation_b)
+struct tag_key frame_pair_key(const struct tag_key *job, uint32_t a, uint64_t incarnation_a,
+                              uint32_t b, uint64_t incarnation_b)
 {
     bool swap = b < a;
     uint64_t words[4] = {

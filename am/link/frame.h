@@ -69,16 +69,18 @@ struct frame_bulk {
 struct frame_ack {
     uint64_t map;       /* bit i: frame ack + 1 + i has arrived */
     uint32_t duplicate; /* the last frame that came twice, */
-    uint32_t twice;     /* and how many did since the beginning: a change says that `duplicate` is news */
+    uint32_t
+        twice; /* and how many did since the beginning: a change says that `duplicate` is news */
 };
 
 struct frame_hello {
     uint16_t version;
-    uint16_t size;  /* header and payload of this frame: what the path is asked to carry */
-    uint16_t heard; /* the largest such frame that has come from the other side; 0: none */
-    uint16_t flags; /* of enum frame_hello_flags */
-    uint64_t incarnation;      /* of the source */
-    uint64_t peer_incarnation; /* what the source takes the destination's to be; 0: it does not know */
+    uint16_t size;        /* header and payload of this frame: what the path is asked to carry */
+    uint16_t heard;       /* the largest such frame that has come from the other side; 0: none */
+    uint16_t flags;       /* of enum frame_hello_flags */
+    uint64_t incarnation; /* of the source */
+    uint64_t
+        peer_incarnation; /* what the source takes the destination's to be; 0: it does not know */
 };
 
 enum frame_hello_flags {
@@ -124,7 +126,7 @@ static inline uint64_t frame_extend(uint64_t near, uint32_t low)
 }
 
 /* The key of frames between two lives of two processes; the same from both sides. */
-struct tag_key frame_pair_key(const struct tag_key *job, uint32_t a, uint64_t incarnation_a, uint32_t b,
-                              uint64_t incarnation_b);
+struct tag_key frame_pair_key(const struct tag_key *job, uint32_t a, uint64_t incarnation_a,
+                              uint32_t b, uint64_t incarnation_b);
 
 #endif

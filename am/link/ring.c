@@ -358,6 +358,7 @@ static struct am_link *ring_connect(struct am_transport *transport, uint32_t pee
                                    .nonce = rings->nonce};
     if (peer == am_self(am)) {
         ring->in = memory;
+        ring->bell = am->bell; /* another thread may be asleep */
         memory->belled = 1;
         if (ring_activate(rings, ring) < 0)
             goto fail;
@@ -371,6 +372,7 @@ static struct am_link *ring_connect(struct am_transport *transport, uint32_t pee
 fail:
     region_close(&ring->out_region);
     ring->in = NULL;
+    ring->bell.page = NULL;
     return NULL;
 }
 
@@ -454,7 +456,7 @@ static void ring_wake(struct am_transport *transport)
 
 static void ring_close_link(struct ring_link *ring)
 {
-    if (ring->bell.page)
+    if (ring->bell.page && ring->in != ring->out)
         bell_close(&ring->bell);
     if (ring->out)
         region_close(&ring->out_region);

@@ -146,8 +146,8 @@ static inline uint64_t load64(const uint8_t *at)
     return word;
 }
 
-__attribute__((target("sse4.2,pclmul"))) static inline uint32_t
-crc_move(uint64_t crc, uint32_t shift)
+__attribute__((target("sse4.2,pclmul"))) static inline uint32_t crc_move(uint64_t crc,
+                                                                         uint32_t shift)
 {
     __m128i product = _mm_clmulepi64_si128(_mm_cvtsi64_si128((long long)crc),
                                            _mm_cvtsi64_si128((long long)shift), 0);
@@ -168,7 +168,8 @@ crc_three(uint64_t crc, const uint8_t *at, size_t stretch, uint32_t shift1, uint
     return crc_move(crc, shift2) ^ crc_move(second, shift1) ^ third;
 }
 
-__attribute__((target("sse4.2,pclmul"))) static uint32_t crc32c_hardware(const void *data, size_t length)
+__attribute__((target("sse4.2,pclmul"))) static uint32_t crc32c_hardware(const void *data,
+                                                                         size_t length)
 {
     const uint8_t *at = data;
     uint64_t crc = UINT32_MAX;

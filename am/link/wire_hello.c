@@ -125,12 +125,12 @@ static void adopt(struct wire_peer *peer, uint64_t incarnation)
 
     peer->incarnation = incarnation;
     peer->heard = 0;
-    peer->key = frame_pair_key(&wire->job_key, wire->job->process, wire->incarnation, peer->link.peer,
-                               incarnation);
+    peer->key = frame_pair_key(&wire->job_key, wire->job->process, wire->incarnation,
+                               peer->link.peer, incarnation);
 }
 
-void wire_hello_receive(struct wire *wire, const struct frame_header *header, const uint8_t *payload,
-                        size_t size)
+void wire_hello_receive(struct wire *wire, const struct frame_header *header,
+                        const uint8_t *payload, size_t size)
 {
     struct frame_hello hello;
     struct wire_peer *peer;
@@ -144,7 +144,8 @@ void wire_hello_receive(struct wire *wire, const struct frame_header *header, co
         wire->count[COUNT_BAD_SHAPE]++;
         return;
     }
-    if (frame_tag(&wire->job_key, header, 0, 0, frame_crc(payload, header->length)) != header->tag) {
+    if (frame_tag(&wire->job_key, header, 0, 0, frame_crc(payload, header->length)) !=
+        header->tag) {
         wire->count[COUNT_BAD_TAG]++;
         return;
     }

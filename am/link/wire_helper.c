@@ -24,7 +24,7 @@
 #include "am/link/wire_private.h"
 
 #define TICK_SHORTEST (1 * MILLISECOND)
-#define TICK_LONGEST (8 * MILLISECOND)
+#define TICK_LONGEST  (8 * MILLISECOND)
 
 enum {
     TICKS_IDLE = 16, /* with nothing to do, before it sleeps without end */

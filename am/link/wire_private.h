@@ -18,29 +18,33 @@
 #include "am/link/wire.h"
 #include "am/port/port.h"
 
+#ifndef likely
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
+#endif
 
 #define MICROSECOND 1000ull
 #define MILLISECOND 1000000ull
-#define SECOND 1000000000ull
-#define NEVER AM_FOREVER
+#define SECOND      1000000000ull
+#define NEVER       AM_FOREVER
 
 enum {
-    WIRE_SLOTS = 256, /* frames that one peer may have under way: a power of two, more than a credit can say */
+    WIRE_SLOTS =
+        256, /* frames that one peer may have under way: a power of two, more than a credit can say */
     WIRE_WINDOW = 255,
     WIRE_FIRST_WINDOW = 64, /* about what a port's ring and a switch's buffer take at once */
     WIRE_MIN_WINDOW = 2,
-    WIRE_ACK_EVERY = 8, /* frames */
-    WIRE_LATER_ACKED = 3, /* frames acknowledged after a hole, which make it a loss */
+    WIRE_ACK_EVERY = 8,    /* frames */
+    WIRE_LATER_ACKED = 3,  /* frames acknowledged after a hole, which make it a loss */
     WIRE_POLL_FRAMES = 64, /* at most, in one poll */
-    WIRE_BATCH = 16, /* frames, after which a poll looks at what they changed */
+    WIRE_POLLS_PER_CLOCK = 8,
+    WIRE_BATCH = 16,            /* frames, after which a poll looks at what they changed */
     WIRE_KEPT_FOR_MESSAGES = 2, /* of a window, that bulk frames leave free */
 };
 
-#define WIRE_ACK_DELAY (50 * MICROSECOND)
-#define WIRE_MIN_TIMEOUT (1 * MILLISECOND)
-#define WIRE_MAX_TIMEOUT (1 * SECOND)
+#define WIRE_ACK_DELAY     (50 * MICROSECOND)
+#define WIRE_MIN_TIMEOUT   (1 * MILLISECOND)
+#define WIRE_MAX_TIMEOUT   (1 * SECOND)
 #define WIRE_FIRST_TIMEOUT (20 * MILLISECOND) /* before a round trip was measured */
 
 /* Where sequences begin: every pair that exchanges 4,096 frames crosses the end of the low half. */
@@ -83,7 +87,7 @@ struct wire_sent {
     uint16_t length;
     uint8_t kind;
     uint8_t state;
-    uint8_t times; /* sent; stops at 255 */
+    uint8_t times;            /* sent; stops at 255 */
     struct wire_buffer *copy; /* DATA: the payload */
     struct wire_bulk *bulk;   /* BULK: the transfer, */
     size_t bulk_offset;       /* and the place in it */
@@ -114,8 +118,8 @@ struct wire_staged {
 
 struct wire_node {
     uint32_t node;
-    bool waiting;      /* the agent has been asked and nothing has come from that node since */
-    uint32_t nonce;    /* of the last question */
+    bool waiting;   /* the agent has been asked and nothing has come from that node since */
+    uint32_t nonce; /* of the last question */
     uint64_t asked_at;
     uint64_t silent; /* nanoseconds of unanswered questions */
 };
@@ -127,9 +131,9 @@ struct wire_peer {
 
     /* ---- sending; hot ---- */
     uint8_t prefix[PORT_HEADER + 12]; /* Ethernet header, dst, src, job */
-    bool open;  /* both sides know each other */
+    bool open;                        /* both sides know each other */
     bool down;
-    bool busy; /* in wire->busy: something is under way, owed, or due */
+    bool busy;     /* in wire->busy: something is under way, owed, or due */
     uint16_t room; /* payload bytes of a frame to it */
     uint64_t tx_next;
     uint64_t tx_una;   /* the oldest that is not acknowledged */
@@ -147,24 +151,24 @@ struct wire_peer {
     bool ack_now;
     bool touched; /* in wire->touched */
     bool check_loss;
-    bool held; /* the core did not take its next message yet */
+    bool held;      /* the core did not take its next message yet */
     bool told_none; /* the last credit told was 0 */
     bool refused;   /* a message found no room: its sender waits for some */
     uint64_t owed_since;
     uint64_t due; /* look at the timers then */
 
     /* ---- round trips and loss ---- */
-    uint64_t order; /* of transmissions */
-    uint64_t order_acked; /* the latest transmission known to have arrived */
+    uint64_t order;        /* of transmissions */
+    uint64_t order_acked;  /* the latest transmission known to have arrived */
     uint64_t srtt, rttvar; /* 0: not measured */
     uint64_t rto;
     uint64_t rto_at; /* NEVER: nothing is under way */
     uint64_t reorder_at;
     uint32_t timeouts; /* in a row */
     uint32_t window;
-    uint32_t window_acked; /* since it grew */
-    uint32_t window_saved; /* before it was halved, while the halving may prove needless */
-    uint64_t recover;      /* one halving for everything before it */
+    uint32_t window_acked;    /* since it grew */
+    uint32_t window_saved;    /* before it was halved, while the halving may prove needless */
+    uint64_t recover;         /* one halving for everything before it */
     uint32_t duplicates_told; /* the peer's count of them, as last heard */
     uint32_t twice;           /* frames that came twice */
     uint32_t last_twice;
@@ -231,15 +235,16 @@ struct wire {
     struct wire_peer **peers; /* of job->size; NULL: never met */
     struct wire_node *nodes;
 
-    bool in_poll;     /* frames are flushed at its end */
+    bool in_poll; /* frames are flushed at its end */
     bool unflushed;
-    bool helper_turn; /* the helper is at work: nothing is handed up */
-    bool backlog;     /* it stored frames, or left other work, for the next poll */
-    int broken;       /* the port's error */
-    int reopened;     /* peers that have room again, after they had none */
-    uint32_t held;    /* peers whose next message the core did not take yet */
+    bool helper_turn;        /* the helper is at work: nothing is handed up */
+    bool backlog;            /* it stored frames, or left other work, for the next poll */
+    int broken;              /* the port's error */
+    uint32_t polls_to_clock; /* empty ones, before the timers are looked at */
+    int reopened;            /* peers that have room again, after they had none */
+    uint32_t held;           /* peers whose next message the core did not take yet */
     uint64_t now;
-    uint64_t gap; /* since it was read before that */
+    uint64_t gap;      /* since it was read before that */
     uint64_t next_due; /* no peer's timer is earlier */
     struct wire_peer *busy;
     struct wire_peer *touched;
@@ -287,13 +292,15 @@ static inline uint64_t max64(uint64_t a, uint64_t b)
 }
 
 /* ---- wire.c ---- */
-struct wire_peer *wire_peer_get(struct wire *wire, uint32_t process); /* made if need be; NULL: no memory */
+struct wire_peer *wire_peer_get(struct wire *wire,
+                                uint32_t process); /* made if need be; NULL: no memory */
 struct wire_buffer *wire_buffer_grow(struct wire *wire);
 void wire_busy_add(struct wire_peer *peer);
 void wire_timers(struct wire *wire); /* those that are due */
-void wire_settle(struct wire *wire); /* after frames: losses, what may be sent now, acknowledgements */
+void wire_settle(
+    struct wire *wire); /* after frames: losses, what may be sent now, acknowledgements */
 void wire_flush_port(struct wire *wire);
-int wire_frames(struct wire *wire); /* take and settle; returns the messages delivered */
+int wire_frames(struct wire *wire);       /* take and settle; returns the messages delivered */
 void wire_reopen(struct wire_peer *peer); /* is there room for who was refused? */
 
 static inline struct wire_buffer *wire_buffer_take(struct wire *wire)
@@ -341,12 +348,13 @@ static inline void wire_flush_unless_polling(struct wire *wire)
 
 /* ---- wire_send.c ---- */
 int wire_send(struct am_link *link, const struct am_outgoing *message);
-int wire_bulk(struct am_link *link, uint32_t transfer, uint64_t offset, const void *source, size_t length,
-              am_done *done, void *context);
+int wire_bulk(struct am_link *link, uint32_t transfer, uint64_t offset, const void *source,
+              size_t length, am_done *done, void *context);
 bool wire_peer_drained(const struct wire_peer *peer);
 int wire_resend(struct wire_peer *peer, uint64_t seq); /* 0 or -EAGAIN */
 void wire_pump(struct wire_peer *peer);                /* what waits, as far as there is room */
-int wire_send_control(struct wire_peer *peer, enum frame_kind kind, const void *payload, size_t length);
+int wire_send_control(struct wire_peer *peer, enum frame_kind kind, const void *payload,
+                      size_t length);
 void wire_send_ack(struct wire_peer *peer);
 void wire_bulk_end(struct wire *wire, struct wire_bulk *bulk, int status);
 
@@ -356,7 +364,7 @@ void wire_commit(struct wire_peer *peer, uint8_t *frame, const struct tag_key *k
 
 /* ---- wire_receive.c ---- */
 int wire_receive(struct wire *wire, const uint8_t *frame, size_t length); /* messages delivered */
-int wire_deliver_stored(struct wire_peer *peer); /* messages delivered */
+int wire_deliver_stored(struct wire_peer *peer);                          /* messages delivered */
 
 /* ---- wire_loss.c ---- */
 void wire_acknowledged(struct wire_peer *peer, uint64_t ack, uint32_t credit,
@@ -367,7 +375,8 @@ void wire_limit(struct wire_peer *peer); /* recompute tx_limit */
 
 /* ---- wire_credit.c ---- */
 void wire_credit_start(struct wire *wire);
-uint32_t wire_credit(struct wire_peer *peer); /* to be told now, beside rx_next; may raise the grant */
+uint32_t
+wire_credit(struct wire_peer *peer); /* to be told now, beside rx_next; may raise the grant */
 void wire_credit_used(struct wire_peer *peer, uint64_t frames); /* rx_next has advanced */
 void wire_credit_unused(struct wire_peer *peer); /* take the last frame's arrival back */
 void wire_credit_drop(struct wire_peer *peer);
@@ -375,8 +384,8 @@ void wire_credit_drop(struct wire_peer *peer);
 /* ---- wire_hello.c ---- */
 void wire_hello_start(struct wire_peer *peer);
 void wire_hello_due(struct wire_peer *peer);
-void wire_hello_receive(struct wire *wire, const struct frame_header *header, const uint8_t *payload,
-                        size_t size);
+void wire_hello_receive(struct wire *wire, const struct frame_header *header,
+                        const uint8_t *payload, size_t size);
 void wire_confirm(struct wire_peer *peer);
 void wire_room(struct wire_peer *peer);
 void wire_send_reset(struct wire_peer *peer); /* now and then */

@@ -9,8 +9,8 @@
 #include "am/link/wire_private.h"
 
 /* A message in parts: 0, -EAGAIN, -EPROTO. */
-static int deliver_part(struct wire_peer *peer, const struct frame_message *lead, const uint8_t *body,
-                        size_t length)
+static int deliver_part(struct wire_peer *peer, const struct frame_message *lead,
+                        const uint8_t *body, size_t length)
 {
     size_t nargs = lead->header.flags & AM_NARGS;
     size_t whole = nargs * sizeof(uint64_t) + lead->header.length;
@@ -29,7 +29,8 @@ static int deliver_part(struct wire_peer *peer, const struct frame_message *lead
     memcpy(peer->assembly + lead->offset, body, length);
     if (lead->offset + length == whole) {
         result = am_deliver(peer->link.am, peer->link.peer, lead->header,
-                            (const uint64_t *)peer->assembly, peer->assembly + nargs * sizeof(uint64_t));
+                            (const uint64_t *)peer->assembly,
+                            peer->assembly + nargs * sizeof(uint64_t));
         if (result < 0)
             return result;
         peer->assembled = 0;
@@ -91,7 +92,8 @@ static int place_bulk(struct wire_peer *peer, const uint8_t *payload, size_t len
     return 0;
 }
 
-static int deliver(struct wire_peer *peer, enum frame_kind kind, const uint8_t *payload, size_t length)
+static int deliver(struct wire_peer *peer, enum frame_kind kind, const uint8_t *payload,
+                   size_t length)
 {
     if (likely(kind == FRAME_DATA))
         return deliver_data(peer, payload, length);
@@ -176,7 +178,8 @@ static void advance(struct wire_peer *peer)
 {
     uint64_t from = peer->rx_next;
 
-    while (peer->rx_next < peer->rx_high && received_slot(peer, peer->rx_next)->state != RECEIVED_NOT)
+    while (peer->rx_next < peer->rx_high &&
+           received_slot(peer, peer->rx_next)->state != RECEIVED_NOT)
         peer->rx_next++;
     wire_credit_used(peer, peer->rx_next - from);
 }

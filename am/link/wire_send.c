@@ -38,8 +38,8 @@ void wire_commit(struct wire_peer *peer, uint8_t *frame, const struct tag_key *k
 }
 
 /* Note a frame of the sequence that goes out now. */
-static inline struct wire_sent *note_sent(struct wire_peer *peer, enum frame_kind kind, size_t length,
-                                          uint32_t crc)
+static inline struct wire_sent *note_sent(struct wire_peer *peer, enum frame_kind kind,
+                                          size_t length, uint32_t crc)
 {
     struct wire_sent *sent = sent_slot(peer, peer->tx_next);
     uint64_t now = am_now(peer->link.am);
@@ -195,7 +195,8 @@ static void ask_for_credit(struct wire_peer *peer)
     wire_arm(peer->wire);
 }
 
-static void stage(struct wire_peer *peer, struct wire_staged *staged, const struct am_outgoing *message)
+static void stage(struct wire_peer *peer, struct wire_staged *staged,
+                  const struct am_outgoing *message)
 {
     uint8_t *end = staged->bytes;
 
@@ -295,8 +296,8 @@ static int bulk_start(struct wire_peer *peer, const struct wire_bulk *values)
     return 0;
 }
 
-int wire_bulk(struct am_link *link, uint32_t transfer, uint64_t offset, const void *source, size_t length,
-              am_done *done, void *context)
+int wire_bulk(struct am_link *link, uint32_t transfer, uint64_t offset, const void *source,
+              size_t length, am_done *done, void *context)
 {
     struct wire_peer *peer = (struct wire_peer *)link;
     struct wire_bulk bulk = {
@@ -367,7 +368,8 @@ int wire_resend(struct wire_peer *peer, uint64_t seq)
     return 0;
 }
 
-int wire_send_control(struct wire_peer *peer, enum frame_kind kind, const void *payload, size_t length)
+int wire_send_control(struct wire_peer *peer, enum frame_kind kind, const void *payload,
+                      size_t length)
 {
     struct wire *wire = peer->wire;
     uint8_t *frame = wire->port->ops->tx_reserve(wire->port);

@@ -77,19 +77,19 @@ static void node_unreachable(struct wire *wire, struct wire_node *node)
         if (peer->node != node || !owes_an_answer(peer))
             continue;
         if (peer->open)
-            wire_peer_failf(peer,
-                            "cannot be reached: node %u's agent has not answered for %.1f s either; frame "
-                            "%llu and %llu after it are unacknowledged",
-                            node->node, (double)node->silent / SECOND,
-                            (unsigned long long)peer->tx_una,
-                            (unsigned long long)(frames ? frames - 1 : 0));
+            wire_peer_failf(
+                peer,
+                "cannot be reached: node %u's agent has not answered for %.1f s either; frame "
+                "%llu and %llu after it are unacknowledged",
+                node->node, (double)node->silent / SECOND, (unsigned long long)peer->tx_una,
+                (unsigned long long)(frames ? frames - 1 : 0));
         else
-            wire_peer_failf(peer,
-                            "has never answered, and node %u's agent has not for %.1f s: do both ends of "
-                            "the link carry frames of ether type 0x%04x to %02x:%02x:%02x:%02x:%02x:%02x?",
-                            node->node, (double)node->silent / SECOND, wire->job->ethertype,
-                            entry->mac[0], entry->mac[1], entry->mac[2], entry->mac[3], entry->mac[4],
-                            entry->mac[5]);
+            wire_peer_failf(
+                peer,
+                "has never answered, and node %u's agent has not for %.1f s: do both ends of "
+                "the link carry frames of ether type 0x%04x to %02x:%02x:%02x:%02x:%02x:%02x?",
+                node->node, (double)node->silent / SECOND, wire->job->ethertype, entry->mac[0],
+                entry->mac[1], entry->mac[2], entry->mac[3], entry->mac[4], entry->mac[5]);
     }
 }
 

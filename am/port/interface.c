@@ -24,7 +24,7 @@ static bool begins(const char *name, const char *with)
 
 const char *interface_refusal(const struct interface *interface)
 {
-    static const char *const kinds[] = {"dummy",  "tun",  "ifb",    "vcan",   "wireguard", "vxlan",
+    static const char *const kinds[] = {"dummy",  "tun",   "ifb",    "vcan",   "wireguard", "vxlan",
                                         "ipvlan", "nlmon", "geneve", "gretap", "netdevsim"};
 
     if (interface->loopback || !interface->ethernet)

@@ -19,8 +19,8 @@ struct interface {
     uint8_t mac[6];
     uint16_t mtu;
     bool ethernet, up, connected, loopback;
-    char kind[16];      /* as the kernel names virtual ones: veth, bridge, tun, ...; empty: hardware */
-    char port_of[16];   /* the kind of interface that it is a port of; empty: none */
+    char kind[16]; /* as the kernel names virtual ones: veth, bridge, tun, ...; empty: hardware */
+    char port_of[16]; /* the kind of interface that it is a port of; empty: none */
 };
 
 /* Why it does not qualify by itself, in a few words; NULL: it does. (That there is something better than a veth is not

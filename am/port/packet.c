@@ -19,12 +19,13 @@
 #include "am/port/port.h"
 
 enum {
-    RX_BYTES = 8 << 20,   /* of the ring, about */
+    RX_BYTES = 8 << 20, /* of the ring, about */
     RX_MOST_SLOTS = 4096,
-    RX_BLOCK = 1 << 16,   /* allocated in one piece by the kernel, which may have no larger ones */
+    RX_BLOCK = 1 << 16, /* allocated in one piece by the kernel, which may have no larger ones */
     TX_SLOTS = 64,
     TX_ALIGN = 64,
-    TX_SHIFT = 2, /* a frame begins 2 bytes before an aligned address, so that what follows its header is aligned */
+    TX_SHIFT =
+        2, /* a frame begins 2 bytes before an aligned address, so that what follows its header is aligned */
 };
 
 struct packet_port {
@@ -67,8 +68,8 @@ static int packet_tx_flush(struct am_port *am_port)
 
     port->tx_count = 0;
     if (count == 1) {
-        ssize_t result =
-            send(port->fd, port->vector[0].iov_base, port->vector[0].iov_len, MSG_DONTWAIT);
+        ssize_t result = send(port->fd, port->vector[0].iov_base, port->vector[0].iov_len,
+                              MSG_DONTWAIT);
 
         return result < 0 ? lost(errno) : 0;
     }
@@ -196,8 +197,7 @@ static int open_tx(struct packet_port *port)
     int yes = 1;
     int room = 4 << 20;
 
-    port->tx_frame =
-        (TX_SHIFT + PORT_HEADER + port->port.mtu + TX_ALIGN - 1) / TX_ALIGN * TX_ALIGN;
+    port->tx_frame = (TX_SHIFT + PORT_HEADER + port->port.mtu + TX_ALIGN - 1) / TX_ALIGN * TX_ALIGN;
     port->tx = aligned_alloc(TX_ALIGN, TX_SLOTS * port->tx_frame);
     if (!port->tx)
         return -ENOMEM;

@@ -203,7 +203,8 @@ static void transmit(struct sim *sim, struct sim_frame *frame)
     if (faults->replay) {
         remember(sim, frame);
         if (happens(sim, faults->replay)) {
-            copy = sim->past[sim_random(sim, sim->past_count < SIM_PAST ? sim->past_count : SIM_PAST)];
+            copy =
+                sim->past[sim_random(sim, sim->past_count < SIM_PAST ? sim->past_count : SIM_PAST)];
             copy = copy ? copy_of(sim, copy) : NULL;
             if (copy)
                 launch(sim, copy, at + sim_random(sim, 1000 * (faults->delay + 1)));

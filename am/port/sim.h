@@ -19,13 +19,13 @@ struct sim;
 struct sim_faults {
     uint32_t loss;
     uint32_t duplicate;
-    uint32_t reorder;  /* later by up to `reorder_delay` */
-    uint32_t damage;   /* one to eight bits flipped, anywhere */
+    uint32_t reorder; /* later by up to `reorder_delay` */
+    uint32_t damage;  /* one to eight bits flipped, anywhere */
     uint32_t truncate;
-    uint32_t replay;   /* one of the last frames comes again, much later */
-    uint32_t full;     /* per tx_reserve: the ring has no room now */
-    uint64_t delay;    /* of every frame */
-    uint64_t jitter;   /* more, up to this, in order */
+    uint32_t replay; /* one of the last frames comes again, much later */
+    uint32_t full;   /* per tx_reserve: the ring has no room now */
+    uint64_t delay;  /* of every frame */
+    uint64_t jitter; /* more, up to this, in order */
     uint64_t reorder_delay;
     uint16_t path_mtu; /* longer frames vanish; 0: none does */
 };

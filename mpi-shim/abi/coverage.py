@@ -13,7 +13,7 @@ import sys
 
 ABI = pathlib.Path(__file__).resolve().parent
 PAGE = ABI.parent.parent / "docs" / "mpi-coverage.md"
-NAMED = re.compile(r"^([A-Z_]+)\((MPIX?_(?:T_)?[A-Za-z][a-z]\w*)", re.M)
+NAMED = re.compile(r"^([A-Z_0-9]+)\((MPIX?_(?:T_)?[A-Za-z][a-z]\w*)", re.M)
 NO_FUNCTIONS = ("unimplemented.c", "constants.c", "callbacks.c")
 
 

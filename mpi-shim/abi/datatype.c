@@ -4,7 +4,6 @@
  */
 #include <limits.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "check.h"
 
@@ -176,6 +175,65 @@ int PMPI_Type_create_subarray(int dimensions, const int sizes[], const int subsi
 }
 EXPORT(MPI_Type_create_subarray);
 
+int PMPI_Type_create_darray(int size, int rank, int dimensions, const int sizes[],
+                            const int distributions[], const int arguments[], const int grid[],
+                            int order, MPI_Datatype old, MPI_Datatype *made)
+{
+    long long processes = 1;
+
+    if (dimensions < 1 || size < 1)
+        return FAIL(MPI_ERR_ARG, "there are %d dimensions and %d processes", dimensions, size);
+    if (rank < 0 || rank >= size)
+        return FAIL(MPI_ERR_ARG, "rank %d is not among %d processes", rank, size);
+    CHECK_NOT_NULL(sizes);
+    CHECK_NOT_NULL(distributions);
+    CHECK_NOT_NULL(arguments);
+    CHECK_NOT_NULL(grid);
+    for (int i = 0; i < dimensions; i++) {
+        int argument = arguments[i];
+
+        if (sizes[i] < 1 || grid[i] < 1)
+            return FAIL(MPI_ERR_ARG, "dimension %d: %d elements on %d processes", i, sizes[i],
+                        grid[i]);
+        if (distributions[i] != MPI_DISTRIBUTE_BLOCK && distributions[i] != MPI_DISTRIBUTE_CYCLIC &&
+            distributions[i] != MPI_DISTRIBUTE_NONE)
+            return FAIL(MPI_ERR_ARG, "dimension %d: the distribution is %d", i, distributions[i]);
+        if (distributions[i] == MPI_DISTRIBUTE_NONE && grid[i] != 1)
+            return FAIL(MPI_ERR_ARG, "dimension %d is not distributed, and on %d processes", i,
+                        grid[i]);
+        if (distributions[i] != MPI_DISTRIBUTE_NONE && argument != MPI_DISTRIBUTE_DFLT_DARG &&
+            (argument < 1 || (distributions[i] == MPI_DISTRIBUTE_BLOCK &&
+                              (long long)argument * grid[i] < sizes[i])))
+            return FAIL(MPI_ERR_ARG, "dimension %d: blocks of %d on %d processes for %d elements",
+                        i, argument, grid[i], sizes[i]);
+        processes *= grid[i];
+        if (processes > size)
+            break;
+    }
+    if (processes != size)
+        return FAIL(MPI_ERR_ARG, "the grid is not of %d processes", size);
+    if (order != MPI_ORDER_C && order != MPI_ORDER_FORTRAN)
+        return FAIL(MPI_ERR_ARG, "the order is %d", order);
+    CHECK_TYPE(old);
+    CHECK_NOT_NULL(made);
+    MAKE(datatype_darray(size, rank, dimensions, sizes, distributions, arguments, grid, order, old,
+                         made));
+}
+EXPORT(MPI_Type_create_darray);
+
+#define F90(name, combiner, parameters, precision, range)                                          \
+    int P##name parameters                                                                         \
+    {                                                                                              \
+        require_initialized(CALL);                                                                 \
+        CHECK_NOT_NULL(made);                                                                      \
+        MAKE(datatype_f90(combiner, precision, range, made));                                      \
+    }                                                                                              \
+    EXPORT(name)
+
+F90(MPI_Type_create_f90_real, COMBINER_F90_REAL, (int p, int r, MPI_Datatype *made), p, r);
+F90(MPI_Type_create_f90_complex, COMBINER_F90_COMPLEX, (int p, int r, MPI_Datatype *made), p, r);
+F90(MPI_Type_create_f90_integer, COMBINER_F90_INTEGER, (int r, MPI_Datatype *made), 0, r);
+
 int PMPI_Type_dup(MPI_Datatype old, MPI_Datatype *made)
 {
     struct datatype *type;
@@ -298,8 +356,10 @@ int PMPI_Type_get_contents(MPI_Datatype type, int max_integers, int max_addresse
     CHECK_LIST(contents->integers, integers);
     CHECK_LIST(contents->addresses, addresses);
     CHECK_LIST(told, datatypes);
-    memcpy(integers, contents->integer, (size_t)contents->integers * sizeof(int));
-    memcpy(addresses, contents->address, (size_t)contents->addresses * sizeof(MPI_Aint));
+    for (int i = 0; i < contents->integers; i++)
+        integers[i] = contents->integer[i];
+    for (int i = 0; i < contents->addresses; i++)
+        addresses[i] = contents->address[i];
     for (int i = 0; i < told; i++) {
         datatypes[i] = contents->datatype[i];
         retain(datatypes[i]);

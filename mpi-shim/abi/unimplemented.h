@@ -59,12 +59,6 @@ NONE(MPI_Pack_external, const char datarep[], const void *inbuf, int incount, MP
     void *outbuf, MPI_Aint outsize, MPI_Aint *position)
 NONE(MPI_Pack_external_size, const char datarep[], int incount, MPI_Datatype datatype,
     MPI_Aint *size)
-NONE(MPI_Type_create_darray, int size, int rank, int ndims, const int gsize_array[],
-    const int distrib_array[], const int darg_array[], const int psize_array[], int order,
-    MPI_Datatype oldtype, MPI_Datatype *newtype)
-NONE(MPI_Type_create_f90_complex, int p, int r, MPI_Datatype *newtype)
-NONE(MPI_Type_create_f90_integer, int r, MPI_Datatype *newtype)
-NONE(MPI_Type_create_f90_real, int p, int r, MPI_Datatype *newtype)
 NONE(MPI_Unpack_external, const char datarep[], const void *inbuf, MPI_Aint insize,
     MPI_Aint *position, void *outbuf, int outcount, MPI_Datatype datatype)
 

@@ -151,7 +151,11 @@ void datatype_destroy(struct datatype *type)
 
 /* ---- elements ------------------------------------------------------------------------------------ */
 
-static int64_t whole_elements(const struct datatype *type);
+/* Not made of others: a predefined type, whatever its combiner. */
+static bool is_elementary(const struct datatype *type)
+{
+    return type->predefined;
+}
 
 /* Visit the parts of a derived type in the order of packing: the n-th is `*length` elements of a type. NULL at the
  * end. Every constructor but struct has one: all its elements. */
@@ -177,7 +181,7 @@ static int64_t whole_elements(const struct datatype *type)
     int64_t elements = 0;
     size_t length;
 
-    if (type->combiner == COMBINER_NAMED)
+    if (is_elementary(type))
         return type->size == 0 ? 0 : shapes[type->basic].second > 0 ? 2 : 1;
     for (int n = 0; (part = child(type, n, &length)); n++)
         elements += (int64_t)length * whole_elements(part);
@@ -193,7 +197,7 @@ static int64_t partial_elements(const struct datatype *type, size_t bytes)
 
     if (bytes == 0)
         return 0;
-    if (type->combiner == COMBINER_NAMED)
+    if (is_elementary(type))
         return shapes[type->basic].second > 0 && bytes == shapes[type->basic].first ? 1 : -1;
     for (int n = 0; (part = child(type, n, &length)); n++) {
         if (part->size == 0)
@@ -230,7 +234,7 @@ static size_t partial_bytes(const struct datatype *type, uint64_t elements)
 
     if (elements == 0)
         return 0;
-    if (type->combiner == COMBINER_NAMED)
+    if (is_elementary(type))
         return shapes[type->basic].first;
     for (int n = 0; (part = child(type, n, &length)); n++) {
         uint64_t each = (uint64_t)whole_elements(part);

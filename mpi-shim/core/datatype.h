@@ -164,10 +164,23 @@ int datatype_hindexed_block(int count, int length, const ptrdiff_t *displacement
 int datatype_struct(int count, const int *lengths, const ptrdiff_t *displacements,
                     struct datatype *const *types, struct datatype **made);
 int datatype_resized(struct datatype *old, ptrdiff_t lb, ptrdiff_t extent, struct datatype **made);
-int datatype_subarray(int dimensions, const int *sizes, const int *subsizes, const int *starts,
-                      int order, struct datatype *old, struct datatype **made);
 /* Without attributes, which the face copies. */
 int datatype_dup(struct datatype *old, struct datatype **made);
+
+/* Parts of arrays (datatype_array.c). `order` is ORDER_C or ORDER_FORTRAN; in a darray, of `size` processes in a grid of
+ * `grid`, dimension i is distributed by distributions[i] with an argument of arguments[i]. */
+int datatype_subarray(int dimensions, const int *sizes, const int *subsizes, const int *starts,
+                      int order, struct datatype *old, struct datatype **made);
+int datatype_darray(int size, int rank, int dimensions, const int *sizes, const int *distributions,
+                    const int *arguments, const int *grid, int order, struct datatype *old,
+                    struct datatype **made);
+
+enum { DISTRIBUTE_BLOCK, DISTRIBUTE_CYCLIC, DISTRIBUTE_NONE, DISTRIBUTE_DEFAULT = -1 };
+
+/* The type of Fortran's selected_real_kind(precision, range), its complex, or selected_int_kind(range): `combiner` is
+ * COMBINER_F90_x; UNDEFINED leaves one open. The same one each time, predefined. 0, ERR_ARG where there is no such
+ * type, or ERR_NO_MEM. (datatype_f90.c) The caller holds core_lock. */
+int datatype_f90(int combiner, int precision, int range, struct datatype **made);
 
 /* What the type was made from, in the order of MPI_Type_get_contents; the types are not retained. */
 struct datatype_contents {

@@ -30,17 +30,51 @@ static inline char *copy_blocks(enum direction direction, char *place, char *pac
                                 ptrdiff_t stride, size_t block)
 {
     switch (block) {
+    case 1:
+        COPY_BLOCKS(1);
+        break;
+    case 2:
+        COPY_BLOCKS(2);
+        break;
     case 4:
         COPY_BLOCKS(4);
         break;
     case 8:
         COPY_BLOCKS(8);
         break;
+    case 12:
+        COPY_BLOCKS(12);
+        break;
     case 16:
         COPY_BLOCKS(16);
         break;
+    case 24:
+        COPY_BLOCKS(24);
+        break;
+    case 32:
+        COPY_BLOCKS(32);
+        break;
     default:
         COPY_BLOCKS(block);
+    }
+    return packed;
+}
+
+/* All of one element. */
+static char *copy_whole(enum direction direction, const struct layout *layout, char *element,
+                        char *packed)
+{
+    const struct part *end = layout->part + layout->parts;
+
+    for (const struct part *part = layout->part; part < end; part++) {
+        char *place = element + part->offset;
+
+        if (!part->inner) {
+            packed = copy_blocks(direction, place, packed, part->count, part->stride, part->block);
+            continue;
+        }
+        for (size_t i = 0; i < part->count; i++, place += part->stride)
+            packed = copy_whole(direction, part->inner, place, packed);
     }
     return packed;
 }
@@ -79,7 +113,7 @@ static inline char *copy_part(enum direction direction, const struct part *part,
     }
     if (part->inner) {
         for (; to >= part->block; to -= part->block, place += part->stride)
-            packed = copy_element(direction, part->inner, place, packed, 0, part->block);
+            packed = copy_whole(direction, part->inner, place, packed);
     } else if (to >= part->block) {
         size_t whole = part->count == 1 ? 1 : to / part->block;
 

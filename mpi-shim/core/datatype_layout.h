@@ -40,4 +40,7 @@ static inline bool layout_is_run(const struct layout *layout)
            (layout->parts == 1 && layout->part[0].count == 1 && !layout->part[0].inner);
 }
 
+/* A record of so many, to be filled in. NULL without memory. (datatype_make.c) */
+struct datatype_contents *contents_create(int integers, int addresses, int datatypes);
+
 #endif

@@ -11,7 +11,7 @@
 #include "mpi-shim/core/core.h"
 #include "mpi-shim/core/datatype_layout.h"
 
-static struct datatype_contents *contents_create(int integers, int addresses, int datatypes)
+struct datatype_contents *contents_create(int integers, int addresses, int datatypes)
 {
     struct datatype_contents *contents = malloc(sizeof(*contents) +
                                                 (size_t)addresses * sizeof(contents->address[0]) +
@@ -291,54 +291,6 @@ int datatype_resized(struct datatype *old, ptrdiff_t lb, ptrdiff_t extent, struc
         return type_fail(type);
     bounds = (struct bounds){.any = true, .set = true, .lower = lb, .upper = lb + extent};
     type_finish(type, &bounds);
-    *made = type;
-    return 0;
-}
-
-/* From the fastest dimension outwards, each a vector of the one before. The outermost vector is a hidden part of the
- * new type. The bounds are those of the whole array, from 0 on, whatever the bounds of `old` (section 4.1.3). */
-int datatype_subarray(int dimensions, const int *sizes, const int *subsizes, const int *starts,
-                      int order, struct datatype *old, struct datatype **made)
-{
-    struct bounds bounds = {0};
-    struct datatype *type, *row = old;
-    ptrdiff_t stride = old->extent, offset = 0;
-
-    datatype_retain(row);
-    for (int i = 0; i < dimensions; i++) {
-        int d = order == ORDER_C ? dimensions - 1 - i : i;
-        struct datatype *next = NULL;
-        int error = datatype_hvector(subsizes[d], 1, stride, row, &next);
-
-        datatype_release(row);
-        if (error)
-            return error;
-        row = next;
-        offset += starts[d] * stride;
-        stride *= sizes[d];
-    }
-    type = type_create(COMBINER_SUBARRAY, 2 + 3 * dimensions, 0, 2, 1);
-    if (!type) {
-        datatype_release(row);
-        return ERR_NO_MEM;
-    }
-    type->contents->integer[0] = dimensions;
-    for (int i = 0; i < dimensions; i++) {
-        type->contents->integer[1 + i] = sizes[i];
-        type->contents->integer[1 + dimensions + i] = subsizes[i];
-        type->contents->integer[1 + 2 * dimensions + i] = starts[i];
-    }
-    type->contents->integer[1 + 3 * dimensions] = order;
-    type->contents->datatype[0] = old;
-    type->contents->datatype[1] = row;
-    type->contents->hidden = 1;
-    if (!type_append(type, &bounds, offset, 1, 0, 1, row)) {
-        datatype_release(row);
-        return type_fail(type);
-    }
-    bounds = (struct bounds){.any = true, .set = true, .upper = stride};
-    type_finish(type, &bounds);
-    datatype_release(row); /* type_finish retained it */
     *made = type;
     return 0;
 }

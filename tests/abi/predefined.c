@@ -10,39 +10,28 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TYPES(X)                                                                                   \
-    X(MPI_BYTE)                                                                                    \
-    X(MPI_PACKED)                                                                                  \
-    X(MPI_CHAR)                                                                                    \
-    X(MPI_SHORT)                                                                                   \
-    X(MPI_INT) X(MPI_LONG) X(MPI_FLOAT) X(MPI_DOUBLE) X(MPI_LONG_DOUBLE) X(MPI_UNSIGNED_CHAR) X(   \
-        MPI_SIGNED_CHAR) X(MPI_UNSIGNED_SHORT) X(MPI_UNSIGNED_LONG) X(MPI_UNSIGNED)                \
-        X(MPI_FLOAT_INT) X(MPI_DOUBLE_INT) X(MPI_LONG_DOUBLE_INT) X(MPI_LONG_INT) X(               \
-            MPI_SHORT_INT) X(MPI_2INT) X(MPI_WCHAR) X(MPI_LONG_LONG_INT) X(MPI_UNSIGNED_LONG_LONG) \
-            X(MPI_2COMPLEX) X(MPI_2DOUBLE_COMPLEX) X(MPI_CHARACTER) X(MPI_LOGICAL) X(MPI_LOGICAL4) \
-                X(MPI_INTEGER) X(MPI_INTEGER1) X(MPI_INTEGER2) X(MPI_INTEGER4) X(MPI_INTEGER8)     \
-                    X(MPI_REAL) X(MPI_REAL4) X(MPI_REAL8) X(MPI_REAL16) X(MPI_DOUBLE_PRECISION)    \
-                        X(MPI_COMPLEX) X(MPI_COMPLEX8) X(MPI_COMPLEX16) X(MPI_COMPLEX32)           \
-                            X(MPI_DOUBLE_COMPLEX) X(MPI_2REAL) X(MPI_2DOUBLE_PRECISION)            \
-                                X(MPI_2INTEGER) X(MPI_INT8_T) X(MPI_UINT8_T) X(MPI_INT16_T)        \
-                                    X(MPI_UINT16_T) X(MPI_INT32_T) X(MPI_UINT32_T) X(MPI_INT64_T)  \
-                                        X(MPI_UINT64_T) X(MPI_AINT) X(MPI_OFFSET) X(MPI_C_BOOL)    \
-                                            X(MPI_C_FLOAT_COMPLEX) X(MPI_C_DOUBLE_COMPLEX)         \
-                                                X(MPI_C_LONG_DOUBLE_COMPLEX) X(MPI_CXX_BOOL)       \
-                                                    X(MPI_CXX_FLOAT_COMPLEX)                       \
-                                                        X(MPI_CXX_DOUBLE_COMPLEX)                  \
-                                                            X(MPI_CXX_LONG_DOUBLE_COMPLEX)         \
-                                                                X(MPI_COUNT) X(MPI_LOGICAL1)       \
-                                                                    X(MPI_LOGICAL2)                \
-                                                                        X(MPI_LOGICAL8)
+/* clang-format off */
+#define TYPES(X) \
+    X(MPI_BYTE) X(MPI_PACKED) X(MPI_CHAR) X(MPI_SHORT) X(MPI_INT) X(MPI_LONG) X(MPI_FLOAT) \
+    X(MPI_DOUBLE) X(MPI_LONG_DOUBLE) X(MPI_UNSIGNED_CHAR) X(MPI_SIGNED_CHAR) \
+    X(MPI_UNSIGNED_SHORT) X(MPI_UNSIGNED_LONG) X(MPI_UNSIGNED) X(MPI_FLOAT_INT) \
+    X(MPI_DOUBLE_INT) X(MPI_LONG_DOUBLE_INT) X(MPI_LONG_INT) X(MPI_SHORT_INT) X(MPI_2INT) \
+    X(MPI_WCHAR) X(MPI_LONG_LONG_INT) X(MPI_UNSIGNED_LONG_LONG) X(MPI_2COMPLEX) \
+    X(MPI_2DOUBLE_COMPLEX) X(MPI_CHARACTER) X(MPI_LOGICAL) X(MPI_LOGICAL4) X(MPI_INTEGER) \
+    X(MPI_INTEGER1) X(MPI_INTEGER2) X(MPI_INTEGER4) X(MPI_INTEGER8) X(MPI_REAL) X(MPI_REAL4) \
+    X(MPI_REAL8) X(MPI_REAL16) X(MPI_DOUBLE_PRECISION) X(MPI_COMPLEX) X(MPI_COMPLEX8) \
+    X(MPI_COMPLEX16) X(MPI_COMPLEX32) X(MPI_DOUBLE_COMPLEX) X(MPI_2REAL) \
+    X(MPI_2DOUBLE_PRECISION) X(MPI_2INTEGER) X(MPI_INT8_T) X(MPI_UINT8_T) X(MPI_INT16_T) \
+    X(MPI_UINT16_T) X(MPI_INT32_T) X(MPI_UINT32_T) X(MPI_INT64_T) X(MPI_UINT64_T) X(MPI_AINT) \
+    X(MPI_OFFSET) X(MPI_C_BOOL) X(MPI_C_FLOAT_COMPLEX) X(MPI_C_DOUBLE_COMPLEX) \
+    X(MPI_C_LONG_DOUBLE_COMPLEX) X(MPI_CXX_BOOL) X(MPI_CXX_FLOAT_COMPLEX) \
+    X(MPI_CXX_DOUBLE_COMPLEX) X(MPI_CXX_LONG_DOUBLE_COMPLEX) X(MPI_COUNT) X(MPI_LOGICAL1) \
+    X(MPI_LOGICAL2) X(MPI_LOGICAL8)
 
-#define OPS(X)                                                                                     \
-    X(MPI_MAX)                                                                                     \
-    X(MPI_MIN)                                                                                     \
-    X(MPI_SUM)                                                                                     \
-    X(MPI_PROD)                                                                                    \
-    X(MPI_LAND) X(MPI_BAND) X(MPI_LOR) X(MPI_BOR) X(MPI_LXOR) X(MPI_BXOR) X(MPI_MAXLOC)            \
-        X(MPI_MINLOC)
+#define OPS(X) \
+    X(MPI_MAX) X(MPI_MIN) X(MPI_SUM) X(MPI_PROD) X(MPI_LAND) X(MPI_BAND) X(MPI_LOR) X(MPI_BOR) \
+    X(MPI_LXOR) X(MPI_BXOR) X(MPI_MAXLOC) X(MPI_MINLOC)
+/* clang-format on */
 
 static void show_type(const char *name, MPI_Datatype type)
 {
@@ -152,6 +141,40 @@ static void show_ops(const char *name, MPI_Datatype type)
     OPS(SHOW)
 }
 
+/* The types of Fortran's selected_real_kind and selected_int_kind. */
+static void show_f90(void)
+{
+    static const int numbers[] = {1, 2, 4, 6, 7, 9, 10, 15, 16, 18, 37, 38, 307, 308, 4931};
+    int size, integers, addresses, datatypes, combiner, told[2] = {0, 0};
+    MPI_Datatype type, again;
+
+    for (unsigned i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        int n = numbers[i];
+
+        if (n <= 18) {
+            MPI_Type_create_f90_integer(n, &type);
+            MPI_Type_create_f90_integer(n, &again);
+            MPI_Type_size(type, &size);
+            MPI_Type_get_envelope(type, &integers, &addresses, &datatypes, &combiner);
+            MPI_Type_get_contents(type, integers, addresses, datatypes, told, NULL, NULL);
+            printf("f90 integer %d: %d bytes, same %d, %d %d %d %d, %d\n", n, size, type == again,
+                   integers, addresses, datatypes, combiner, told[0]);
+        }
+        for (int precision = 3; precision <= 18; precision += 5) {
+            MPI_Type_create_f90_real(precision, n, &type);
+            MPI_Type_create_f90_real(precision, n, &again);
+            MPI_Type_size(type, &size);
+            MPI_Type_get_envelope(type, &integers, &addresses, &datatypes, &combiner);
+            MPI_Type_get_contents(type, integers, addresses, datatypes, told, NULL, NULL);
+            printf("f90 real %d %d: %d bytes, same %d, %d %d %d %d, %d %d\n", precision, n, size,
+                   type == again, integers, addresses, datatypes, combiner, told[0], told[1]);
+            MPI_Type_create_f90_complex(precision, n, &type);
+            MPI_Type_size(type, &size);
+            printf("f90 complex %d %d: %d bytes\n", precision, n, size);
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
     char text[MPI_MAX_LIBRARY_VERSION_STRING];
@@ -174,6 +197,7 @@ int main(int argc, char **argv)
     printf("%s %d commutative %d\n", #op, MPI_Op_c2f(op), flag);
     OPS(SHOW_OP)
 
+    show_f90();
     printf("world %d self %d null %d\n", MPI_Comm_c2f(MPI_COMM_WORLD), MPI_Comm_c2f(MPI_COMM_SELF),
            MPI_Comm_c2f(MPI_COMM_NULL));
     printf("groups %d %d\n", MPI_Group_c2f(MPI_GROUP_NULL), MPI_Group_c2f(MPI_GROUP_EMPTY));

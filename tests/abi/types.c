@@ -41,6 +41,29 @@ static MPI_Datatype basic(void)
     return types[below(sizeof(types) / sizeof(types[0]))];
 }
 
+static MPI_Datatype construct_distributed(MPI_Datatype part, int dimensions)
+{
+    int sizes[3], distributions[3], arguments[3], grid[3], processes = 1;
+    MPI_Datatype made;
+
+    for (int i = 0; i < dimensions; i++) {
+        sizes[i] = 1 + below(7);
+        grid[i] = 1 + below(3);
+        distributions[i] = below(3);
+        if (distributions[i] == MPI_DISTRIBUTE_NONE)
+            grid[i] = 1;
+        arguments[i] = distributions[i] == MPI_DISTRIBUTE_CYCLIC
+                           ? 1 + below(3)
+                           : (sizes[i] + grid[i] - 1) / grid[i] + below(2);
+        if (below(3) == 0)
+            arguments[i] = MPI_DISTRIBUTE_DFLT_DARG;
+        processes *= grid[i];
+    }
+    MPI_Type_create_darray(processes, below(processes), dimensions, sizes, distributions, arguments,
+                           grid, below(2) ? MPI_ORDER_C : MPI_ORDER_FORTRAN, part, &made);
+    return made;
+}
+
 /* One constructor over `part`, or over `part` and basic types. */
 static MPI_Datatype construct(MPI_Datatype part)
 {
@@ -61,7 +84,7 @@ static MPI_Datatype construct(MPI_Datatype part)
         subsizes[i] = 1 + below(sizes[i]);
         starts[i] = below(sizes[i] - subsizes[i] + 1);
     }
-    switch (below(11)) {
+    switch (below(12)) {
     case 0:
         MPI_Type_contiguous(below(5), part, &made);
         break;
@@ -93,6 +116,9 @@ static MPI_Datatype construct(MPI_Datatype part)
     case 9:
         MPI_Type_create_subarray(dimensions, sizes, subsizes, starts,
                                  below(2) ? MPI_ORDER_C : MPI_ORDER_FORTRAN, part, &made);
+        break;
+    case 10:
+        made = construct_distributed(part, dimensions);
         break;
     default:
         MPI_Type_dup(part, &made);

@@ -92,6 +92,7 @@ static void race(void)
             MPI_Cancel(&request);
             mine = wait_cancelled(&request);
             MPI_Send(&mine, 1, MPI_INT, 1, 21, MPI_COMM_WORLD);
+            MPI_Recv(&mine, 1, MPI_INT, 1, 22, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
         } else {
             int cancelled;
 
@@ -104,6 +105,7 @@ static void race(void)
                 MPI_Wait(&request, &status);
                 require(count_of(&status) == length && pattern_is(data, 8, (uint32_t)i));
             }
+            MPI_Send(&cancelled, 1, MPI_INT, 0, 22, MPI_COMM_WORLD);
         }
     }
 }

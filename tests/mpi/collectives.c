@@ -154,7 +154,7 @@ static void varying(int root)
     require(memcmp(a, c, (size_t)sizes[world_rank] * sizeof(int)) == 0);
     require(c[sizes[world_rank]] == -1);
 
-    for (int i = 0; i < total; i++)
+    for (int i = 0; i < total + 5 * world_size; i++)
         b[i] = i;
     MPI_Reduce_scatter(b, c, sizes, MPI_INT, MPI_SUM, MPI_COMM_WORLD);
     for (int i = 0, before = places[world_rank] - 2 * world_rank; i < sizes[world_rank]; i++)

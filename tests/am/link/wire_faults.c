@@ -25,7 +25,9 @@ enum {
     HANDLER_PUT,
     TRANSFERS_MOST = 4, /* under way, of one process */
     TRANSFER_BYTES = 300000,
-    ROUNDS_MOST = 3000000,
+    REPORT_EVERY = 10000000,
+    ROUNDS_MOST = 20000000,
+    ROUNDS_HASTY = 200000,
 };
 
 #define SECOND 1000000000ull
@@ -77,8 +79,8 @@ static uint64_t draw(struct trial *trial, uint64_t limit)
     return limit ? z % limit : 0;
 }
 
-__attribute__((noreturn, format(printf, 2, 3))) static void fail(struct trial *trial, const char *format,
-                                                                 ...)
+__attribute__((noreturn, format(printf, 2, 3))) static void fail(struct trial *trial,
+                                                                 const char *format, ...)
 {
     va_list list;
     char text[512];
@@ -94,8 +96,9 @@ __attribute__((noreturn, format(printf, 2, 3))) static void fail(struct trial *t
 
             if (i == j || !trial->net.am[i])
                 continue;
-            fprintf(stderr, "%u to %u: sent %llu, of them received %llu, asked %llu, answered %llu%s\n", i, j,
-                    (unsigned long long)process->sent[j],
+            fprintf(stderr,
+                    "%u to %u: sent %llu, of them received %llu, asked %llu, answered %llu%s\n", i,
+                    j, (unsigned long long)process->sent[j],
                     (unsigned long long)trial->process[j].received[i],
                     (unsigned long long)process->asked[j], (unsigned long long)process->answered[j],
                     process->down[j] ? ", down" : "");
@@ -135,15 +138,14 @@ static void fill(uint8_t *bytes, size_t length, unsigned from, unsigned to, uint
 {
     uint64_t z = mix(from, to, number);
 
-    for (size_t i = 0; i < length; i++) {
-        if (i % 8 == 0)
-            z = z * 6364136223846793005 + 1442695040888963407;
-        bytes[i] = (uint8_t)(z >> 8 * (i % 8));
+    for (size_t i = 0; i < length; i += 8) {
+        z = z * 6364136223846793005 + 1442695040888963407;
+        memcpy(bytes + i, &z, length - i < 8 ? length - i : 8);
     }
 }
 
-static void check(struct trial *trial, const char *what, const uint8_t *bytes, size_t length, unsigned from,
-                  unsigned to, uint64_t number)
+static void check(struct trial *trial, const char *what, const uint8_t *bytes, size_t length,
+                  unsigned from, unsigned to, uint64_t number)
 {
     static uint8_t expected[TRANSFER_BYTES];
 
@@ -165,11 +167,13 @@ static void on_message(struct am *am, const struct am_message *message, void *co
         fail(trial, "%u got a message from %u, which was declared down", process->self, from);
     if (message->nargs < 1 || message->args[0] != process->received[from])
         fail(trial, "%u got message %llu from %u, expected %llu", process->self,
-             (unsigned long long)message->args[0], from, (unsigned long long)process->received[from]);
+             (unsigned long long)message->args[0], from,
+             (unsigned long long)process->received[from]);
     if (message->length != length_of(from, process->self, message->args[0]))
-        fail(trial, "message %llu from %u to %u is %zu bytes long", (unsigned long long)message->args[0],
-             from, process->self, message->length);
-    check(trial, "message", message->payload, message->length, from, process->self, message->args[0]);
+        fail(trial, "message %llu from %u to %u is %zu bytes long",
+             (unsigned long long)message->args[0], from, process->self, message->length);
+    check(trial, "message", message->payload, message->length, from, process->self,
+          message->args[0]);
     process->received[from]++;
     trial->total++;
 }
@@ -182,7 +186,8 @@ static void on_ask(struct am *am, const struct am_message *message, void *contex
     int result;
 
     fill(bytes, length, process->self + 50, message->source, message->args[0]);
-    result = am_reply(am, message->source, message->token, HANDLER_ANSWER, message->args, 1, bytes, length);
+    result = am_reply(am, message->source, message->token, HANDLER_ANSWER, message->args, 1, bytes,
+                      length);
     if (result != 0 && result != -EHOSTDOWN)
         fail(process->trial, "am_reply returned %d", result);
 }
@@ -206,8 +211,8 @@ static void on_put(struct am *am, const struct am_message *message, void *contex
     struct process *process = context;
 
     /* number, offset, length */
-    check(process->trial, "put", process->window[message->source] + message->args[1], message->args[2],
-          message->source, process->self, message->args[0]);
+    check(process->trial, "put", process->window[message->source] + message->args[1],
+          message->args[2], message->source, process->self, message->args[0]);
 }
 
 static void on_nothing(struct am *am, const struct am_message *message, void *context)
@@ -282,8 +287,8 @@ static void start_transfer(struct trial *trial, struct process *process, unsigne
         transfer->length = draw(trial, 4) ? draw(trial, 5000) : draw(trial, TRANSFER_BYTES);
         transfer->busy = true;
         memset(transfer->bytes, 0, transfer->length);
-        result = am_get(am, peer, &other->readable[process->self], 0, transfer->bytes, transfer->length,
-                        HANDLER_MESSAGE + 10, NULL, 0, on_got, got);
+        result = am_get(am, peer, &other->readable[process->self], 0, transfer->bytes,
+                        transfer->length, HANDLER_MESSAGE + 10, NULL, 0, on_got, got);
         if (result < 0)
             free(got);
     } else {
@@ -294,7 +299,8 @@ static void start_transfer(struct trial *trial, struct process *process, unsigne
             if (process->transfer[i].busy && process->transfer[i].peer == peer)
                 return;
         transfer->number = process->transfers + 1;
-        transfer->length = 1 + (draw(trial, 4) ? draw(trial, 5000) : draw(trial, TRANSFER_BYTES - 1));
+        transfer->length = 1 +
+                           (draw(trial, 4) ? draw(trial, 5000) : draw(trial, TRANSFER_BYTES - 1));
         transfer->offset = draw(trial, TRANSFER_BYTES - transfer->length + 1);
         fill(transfer->bytes, transfer->length, process->self, peer, transfer->number);
         args[0] = transfer->number;
@@ -336,12 +342,14 @@ static void act(struct trial *trial, struct process *process)
             uint64_t args[AM_MAX_ARGS] = {number};
 
             fill(bytes, length, process->self, peer, number);
-            result = am_request(am, peer, HANDLER_MESSAGE, args, 1 + (unsigned)(number % AM_MAX_ARGS),
-                                bytes, length);
+            result = am_request(am, peer, HANDLER_MESSAGE, args,
+                                1 + (unsigned)(number % AM_MAX_ARGS), bytes, length);
             if (result == 0)
                 process->sent[peer]++;
         }
-        if (result == -EHOSTDOWN ? !process->down[peer] : result < 0 && result != -EAGAIN)
+        if (result == -EAGAIN)
+            break;
+        if (result == -EHOSTDOWN ? !process->down[peer] : result < 0)
             fail(trial, "a request from %u to %u returned %d", process->self, peer, result);
     }
 }
@@ -366,7 +374,8 @@ static bool finished(struct trial *trial)
     return true;
 }
 
-static void choose_faults(struct trial *trial, struct sim_faults *faults, struct net_options *options)
+static void choose_faults(struct trial *trial, struct sim_faults *faults,
+                          struct net_options *options)
 {
     static const uint16_t mtus[] = {1500, 1500, 1500, 9000, 576, 2000};
     static const uint64_t delays[] = {2000, 5000, 20000, 200000, 3000000};
@@ -443,6 +452,8 @@ static uint64_t run(uint64_t seed, uint64_t messages)
         for (unsigned i = 0; i < trial->size; i++)
             if (trial->net.away[i] <= now)
                 act(trial, &trial->process[i]);
+        if (rounds == ROUNDS_HASTY)
+            trial->net.hasty = false;
         if (trial->fatal && now >= cut_at) {
             /* Somebody pulls the cable. */
             sim_cut(trial->net.sim, net_mac(trial->victim), NULL, UINT64_MAX);
@@ -460,8 +471,8 @@ static uint64_t run(uint64_t seed, uint64_t messages)
             /* A rank computes: far longer than the timeout now and then. */
             unsigned who = (unsigned)draw(trial, trial->size);
 
-            trial->net.away[who] =
-                now + (draw(trial, 20) ? draw(trial, SECOND / 100) : draw(trial, 90 * SECOND));
+            trial->net.away[who] = now + (draw(trial, 20) ? draw(trial, SECOND / 100)
+                                                          : draw(trial, 90 * SECOND));
             next_away = draw(trial, 3) ? now + draw(trial, SECOND / 2) : UINT64_MAX;
         }
         net_round(&trial->net);
@@ -508,7 +519,7 @@ int main(int argc, char **argv)
         {"verbose", no_argument, NULL, 'v'},
         {0},
     };
-    uint64_t messages = 1000000, each = 1000, total = 0, seeds = 0, first = 1;
+    uint64_t messages = 1000000, each = 1000, total = 0, told = 0, seeds = 0, first = 1;
     int option;
 
     while ((option = getopt_long(argc, argv, "", options, NULL)) >= 0) {
@@ -526,14 +537,16 @@ int main(int argc, char **argv)
             verbose = true;
             break;
         default:
-            fprintf(stderr, "usage: wire_faults [--seed FIRST] [--messages N] [--each N] [--verbose]\n");
+            fprintf(stderr,
+                    "usage: wire_faults [--seed FIRST] [--messages N] [--each N] [--verbose]\n");
             return 2;
         }
     }
     while (total < messages) {
         total += run(first + seeds, each);
         seeds++;
-        if (seeds % 10000 == 0) {
+        if (total / REPORT_EVERY != told) {
+            told = total / REPORT_EVERY;
             printf("%llu messages over %llu seeds\n", (unsigned long long)total,
                    (unsigned long long)seeds);
             fflush(stdout);
