@@ -100,7 +100,7 @@ void wire_suspect(struct wire_peer *peer)
     uint64_t pause = pause_between_questions(wire);
     uint64_t now = am_now(peer->link.am);
 
-    if (!wire->job->table[node->node].agent)
+    if (!wire->job->table[node->node].agent || !wire->job->timeout)
         return; /* nobody there to ask: the launcher will say when the process ends */
     peer->suspect_at = now + pause;
     wire_due(peer, peer->suspect_at);
