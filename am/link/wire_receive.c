@@ -317,7 +317,7 @@ int wire_receive(struct wire *wire, const uint8_t *frame, size_t length)
     }
     wire->count[COUNT_RECEIVED]++;
     peer->heard_at = wire->now;
-    if (unlikely(peer->node->waiting)) {
+    if (unlikely(peer->node->waiting || peer->node->silent)) {
         peer->node->waiting = false;
         peer->node->silent = 0;
     }
