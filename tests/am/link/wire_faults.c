@@ -448,7 +448,7 @@ static uint64_t run(uint64_t seed, uint64_t messages)
                 act(trial, &trial->process[i]);
         if (rounds == ROUNDS_HASTY)
             trial->net.nap = 5000000; /* the next round may have something to send */
-    trial->net.hasty = false;
+        trial->net.hasty = false;
         if (trial->fatal && now >= cut_at) {
             /* Somebody pulls the cable. */
             sim_cut(trial->net.sim, net_mac(trial->victim), NULL, UINT64_MAX);
