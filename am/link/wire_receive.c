@@ -189,6 +189,7 @@ static void owe(struct wire_peer *peer)
     if (peer->owed++ == 0) {
         peer->owed_since = peer->wire->now;
         wire_due(peer, peer->owed_since + WIRE_ACK_DELAY);
+        wire_arm(peer->wire);
     }
 }
 
