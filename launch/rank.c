@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "launch/binding.h"
+#include "launch/prefix.h"
 
 enum {
     OUTPUT_WINDOW =
@@ -137,6 +138,20 @@ static void become_rank(const struct start *start)
     start_failed(start, execute(start), false);
 }
 
+/* A program that was built for Open MPI finds its libmpi.so.40 where the system has one: ours comes first. Programs built
+ * with our mpicc have it in their RUNPATH. */
+static void set_library_path(struct strings *environment)
+{
+    const char *path = strings_value(environment, "LD_LIBRARY_PATH");
+    char *directory = prefix_library_directory();
+
+    if (path && *path)
+        strings_setf(environment, "LD_LIBRARY_PATH=%s:%s", directory, path);
+    else
+        strings_setf(environment, "LD_LIBRARY_PATH=%s", directory);
+    free(directory);
+}
+
 static void set_environment(const struct rank *rank, int control, struct strings *environment)
 {
     const struct agent *agent = rank->agent;
@@ -146,6 +161,7 @@ static void set_environment(const struct rank *rank, int control, struct strings
     strings_copy(environment, environ);
     for (size_t i = 0; i < rank->program->environment.count; i++)
         strings_set(environment, rank->program->environment.list[i]);
+    set_library_path(environment);
     strings_setf(environment, "OMPI_COMM_WORLD_RANK=%u", rank->process);
     strings_setf(environment, "OMPI_COMM_WORLD_SIZE=%u", agent->size);
     strings_setf(environment, "OMPI_COMM_WORLD_LOCAL_RANK=%u", rank->local);
