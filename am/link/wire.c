@@ -154,7 +154,9 @@ void wire_flush_port(struct wire *wire)
 
     wire->unflushed = false;
     result = wire->port->ops->tx_flush(wire->port);
-    if (unlikely(result < 0)) {
+    if (unlikely(result == -EAGAIN)) {
+        wire->unflushed = true; /* the next poll tries again */
+    } else if (unlikely(result < 0)) {
         wire->broken = result;
         wire->backlog = true;
     }
@@ -268,6 +270,27 @@ static int deliver_held(struct wire *wire)
     return delivered;
 }
 
+/* Tell the starters of transfers that they are over. They may start others. */
+int wire_tell_done(struct wire *wire)
+{
+    struct wire_bulk *bulk;
+    int told = 0;
+
+    if (wire->helper_turn)
+        return 0;
+    while ((bulk = wire->done) != NULL) {
+        wire->done = bulk->next;
+        if (!wire->done)
+            wire->done_end = &wire->done;
+        if (bulk->done)
+            bulk->done(wire->gate.transport.am, bulk->context, bulk->status);
+        bulk->next = wire->free_bulks;
+        wire->free_bulks = bulk;
+        told++;
+    }
+    return told;
+}
+
 int wire_frames(struct wire *wire)
 {
     const struct am_port_ops *ops = wire->port->ops;
@@ -285,7 +308,7 @@ int wire_frames(struct wire *wire)
             wire_settle(wire);
     }
     if (taken == 0) {
-        if (wire->next_due == NEVER && !wire->held)
+        if (wire->next_due == NEVER && !wire->held && !wire->unflushed)
             return 0;
         /* The clock costs more than an empty poll. */
         if (wire->polls_to_clock && !wire->helper_turn) {
@@ -295,31 +318,14 @@ int wire_frames(struct wire *wire)
         read_clock(wire);
     }
     wire->polls_to_clock = WIRE_POLLS_PER_CLOCK;
-    if (unlikely(wire->held) && !wire->helper_turn)
+    if (unlikely(wire->held) && !wire->helper_turn) {
+        delivered += wire_tell_done(wire);
         delivered += deliver_held(wire);
+    }
     wire_settle(wire);
     if (unlikely(wire->now >= wire->next_due))
         wire_timers(wire);
     return delivered;
-}
-
-/* Tell the starters of transfers that they are over. They may start others. */
-static int tell_done(struct wire *wire)
-{
-    struct wire_bulk *bulk;
-    int told = 0;
-
-    while ((bulk = wire->done) != NULL) {
-        wire->done = bulk->next;
-        if (!wire->done)
-            wire->done_end = &wire->done;
-        if (bulk->done)
-            bulk->done(wire->gate.transport.am, bulk->context, bulk->status);
-        bulk->next = wire->free_bulks;
-        wire->free_bulks = bulk;
-        told++;
-    }
-    return told;
 }
 
 static int wire_poll(struct am_transport *transport)
@@ -336,7 +342,7 @@ static int wire_poll(struct am_transport *transport)
     }
     delivered = wire_frames(wire);
     if (unlikely(wire->done != NULL))
-        delivered += tell_done(wire);
+        delivered += wire_tell_done(wire);
     /* Whoever waits for room has reason to try again. */
     delivered += wire->reopened;
     wire->reopened = 0;
@@ -368,7 +374,8 @@ static bool wire_sleep(struct am_transport *transport, int *fd, uint64_t *deadli
 
     flush(wire);
     *fd = wire->port->ops->descriptor(wire->port);
-    if (wire->backlog || wire->done || wire->port->ops->rx_next(wire->port, &length))
+    if (wire->backlog || wire->done || wire->unflushed ||
+        wire->port->ops->rx_next(wire->port, &length))
         return true;
     *deadline = min64(*deadline, wire->next_due);
     if (wire->helper && wire->next_due == NEVER)

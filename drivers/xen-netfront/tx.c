@@ -100,6 +100,14 @@ int ethq_tx_commit(struct ethq *q, size_t length)
     return 0;
 }
 
+unsigned ethq_tx_pending(struct ethq *q)
+{
+    if (!q->link.up || ethq_broken(q))
+        return 0;
+    ring_tx_reap(q);
+    return ethq_broken(q) ? 0 : ETHQ_TX_BUFFERS - q->tx.idle;
+}
+
 bool ethq_flush(struct ethq *q)
 {
     bool ring = false;

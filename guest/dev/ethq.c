@@ -23,7 +23,9 @@
 #include <asm/mman.h>
 #include <asm/poll.h>
 
-#define CONNECT_TIMEOUT (10 * TIME_SECOND)
+#define CONNECT_TIMEOUT (60 * TIME_SECOND) /* dom0 may be busy: emulated, it takes seconds */
+#define DRAIN_TIMEOUT   (TIME_SECOND / 10)
+#define DRAIN_LOOK      (TIME_SECOND / 5000)
 #define WATCH_TOKEN     "ethq"
 
 static struct ethq *queue;
@@ -300,10 +302,24 @@ static unsigned ethq_ports(struct file *file, evtchn_port_t *ports, unsigned roo
     return count;
 }
 
+/* A program that ends has sent its last frames, and closing would throw away what the backend has
+ * not taken yet. */
+static void drain(void)
+{
+    uint64_t deadline = time_now() + DRAIN_TIMEOUT;
+
+    if (ethq_flush(queue))
+        event_notify(queue->link.port);
+    while (ethq_tx_pending(queue) && time_now() < deadline)
+        event_wait(NULL, 0, time_now() + DRAIN_LOOK);
+}
+
 void device_ethq_stop(void)
 {
-    if (started)
-        netfront_stop(&front);
+    if (!started)
+        return;
+    drain();
+    netfront_stop(&front);
 }
 
 const struct file_ops device_ethq_ops = {

@@ -6,6 +6,7 @@
 
 #include <check.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,6 +78,7 @@ static const void *receive(void)
     if (frame) {
         require((const uint8_t *)frame >= q->rx_buffer[0]);
         require((const uint8_t *)frame + length <= q->rx_buffer[0] + sizeof q->rx_buffer);
+        require(((const uint8_t *)frame - q->rx_buffer[0]) % ETHQ_PAGE + length <= ETHQ_PAGE);
         require(length >= ETHQ_FRAME_MIN);
     }
     return frame;
@@ -426,6 +428,46 @@ START_TEST(rx_answer_changes_while_held)
 }
 END_TEST
 
+/* As fast as it can, the backend turns all receive answers to bad ones and back. */
+static void *flicker(void *stop)
+{
+    for (bool good = false; !__atomic_load_n((bool *)stop, __ATOMIC_RELAXED); good = !good) {
+        for (uint32_t slot = 0; slot < ETHQ_SLOTS; slot++) {
+            struct netif_rx_response response = {.id = slot, .status = 60};
+            uint64_t word;
+
+            if (!good)
+                response.offset = 0xffff;
+            memcpy(&word, &response, sizeof word);
+            __atomic_store_n((uint64_t *)&q->rx_ring.slot[slot], word, __ATOMIC_RELAXED);
+        }
+    }
+    return NULL;
+}
+
+/* The answer changes between two looks (XSA-155): there must be one look only. */
+START_TEST(rx_answer_changes_while_it_is_checked)
+{
+    bool stop = false;
+    uint64_t frames = 0;
+    pthread_t thread;
+
+    ck_assert_int_eq(pthread_create(&thread, NULL, flicker, &stop), 0);
+    for (int i = 0; i < 1000000 || (frames < 1000 && i < 100000000); i++) {
+        q->rx_ring.index.rsp_prod = q->rx.cons + 1;
+        if (receive()) {
+            frames++;
+            ethq_rx_release(q);
+        }
+        if (ethq_broken(q))
+            backend_connect(&b, q);
+    }
+    __atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+    pthread_join(thread, NULL);
+    ck_assert_uint_ge(frames, 1000);
+}
+END_TEST
+
 /* Closing over a ring full of nonsense counts what is certain and no more. */
 START_TEST(closing_trusts_nothing)
 {
@@ -610,6 +652,7 @@ int main(void)
     tcase_add_test(tests, rx_endless_frame);
     tcase_add_test(tests, rx_endless_descriptors);
     tcase_add_test(tests, rx_answer_changes_while_held);
+    tcase_add_test(tests, rx_answer_changes_while_it_is_checked);
     tcase_add_test(tests, closing_trusts_nothing);
     tcase_add_loop_test(tests, random_backend, 0, 20);
     suite_add_tcase(suite, tests);
