@@ -45,7 +45,7 @@ program=$scratch/latency
 arguments=(-m "1:1048576")
 
 # The same binary: its RUNPATH leads to our library, LD_LIBRARY_PATH to Open MPI's.
-open_mpi_library=$(pkg-config --variable=libdir ompi-c)
+open_mpi_library=$(dirname "$(readlink -f "$(pkg-config --variable=libdir ompi-c)/libmpi.so")")
 open_mpi=(env "LD_LIBRARY_PATH=$open_mpi_library" mpirun.openmpi --allow-run-as-root --oversubscribe -n 2)
 
 # compare TITLE CARAVAN-TABLE OTHER'S-NAME OTHER'S-TABLE
@@ -64,18 +64,18 @@ compare() {
 "${open_mpi[@]}" "$program" "${arguments[@]}" >"$scratch/shm"
 compare "shared memory: half a round trip, microseconds" "$scratch/ring" "Open MPI" "$scratch/shm"
 
-# Open MPI tells nodes apart by host name, and would bind the first rank of each to the same core.
-as_root env "PATH=$PATH" "build=$build" "scratch=$scratch" "program=$program" "source_dir=$source_dir" \
-    "open_mpi_library=$open_mpi_library" PYTHONDONTWRITEBYTECODE=1 \
-    python3 tests/net/network.py -- bash -euc '
-        arguments=(-m 1:1048576)
+# For both MPIs, in one network. Open MPI tells nodes apart by host name, and would bind the first rank of each to the same core.
+as_root env "PATH=$PATH" PYTHONDONTWRITEBYTECODE=1 python3 tests/net/network.py -- bash -euc '
+        build=$1 source_dir=$2 scratch=$3 library=$4
+        shift 4
         "$build/bin/mpirun" -n 2 -H "$HOSTS" --launch-agent "$source_dir/tests/net/enter-namespace" --eth eth0 \
-            "$program" "${arguments[@]}" >"$scratch/frames"
-        TMPDIR=$scratch "$source_dir/bench/as-host" "${HOSTS%%,*}" env "LD_LIBRARY_PATH=$open_mpi_library" \
+            "$@" >"$scratch/frames"
+        TMPDIR=$scratch "$source_dir/bench/as-host" "${HOSTS%%,*}" env "LD_LIBRARY_PATH=$library" \
             mpirun.openmpi --allow-run-as-root --oversubscribe -n 2 -H "$HOSTS" --map-by node --bind-to none \
             -x LD_LIBRARY_PATH --mca plm rsh --mca plm_rsh_agent "$source_dir/bench/as-host" \
             --mca btl tcp,self --mca btl_tcp_if_include eth0 --mca oob_tcp_if_include eth0 \
-            "$program" "${arguments[@]}" >"$scratch/tcp"'
+            "$@" >"$scratch/tcp"' both "$build" "$source_dir" "$scratch" "$open_mpi_library" \
+    "$program" "${arguments[@]}"
 compare "Ethernet (veth, MTU 1500): half a round trip, microseconds" "$scratch/frames" "Open MPI, TCP" \
     "$scratch/tcp"
 echo

@@ -412,6 +412,9 @@ static int on_got(struct am *am, uint32_t peer, const uint64_t *args, const stru
             break;
     if (!stream)
         return -EPROTO;
+    /* The bytes are there, but the link may not know yet and send some again: the source is not its owner's before. */
+    if (!stream->acknowledged)
+        return -EAGAIN;
     *at = stream->streams;
     stream->streams = NULL;
     stream->finish = *finish;

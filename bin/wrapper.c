@@ -16,6 +16,7 @@
 
 #include "bin/wrapper_config.h"
 #include "launch/nearest.h"
+#include "launch/prefix.h"
 #include "launch/string_list.h"
 
 struct wrapper {
@@ -30,35 +31,6 @@ struct wrapper {
 };
 
 /* ---- what there is ---------------------------------------------------------------------------- */
-
-static void find_library(struct wrapper *wrapper)
-{
-    /* The build tree and a simple prefix; what meson was told; then, whatever is missing, that is what is said. */
-    static const char *const places[] = {"../lib", WRAPPER_LIBDIR};
-    char self[PATH_MAX];
-    ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
-
-    self[length < 0 ? 0 : length] = '\0';
-
-    const char *directory = dirname(self);
-
-    for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
-        char *place = places[i][0] == '/' ? text_copy(places[i])
-                                          : text_format("%s/%s", directory, places[i]);
-        char *real = realpath(place, NULL);
-        char *library = text_format("%s/libmpi.so", real ? real : place);
-        bool found = access(library, R_OK) == 0;
-        bool last = i + 1 == sizeof(places) / sizeof(*places);
-
-        free(library);
-        if (found || last)
-            wrapper->library_directory = text_copy(real ? real : place);
-        free(place);
-        free(real);
-        if (found || last)
-            return;
-    }
-}
 
 static void find_headers(struct wrapper *wrapper)
 {
@@ -231,7 +203,7 @@ int main(int argc, char **argv)
     bool showing = false, compiles, links;
 
     wrapper.cxx = strcmp(wrapper.name, "mpicc") != 0 && strncmp(wrapper.name, "mpicc.", 6) != 0;
-    find_library(&wrapper);
+    wrapper.library_directory = prefix_library_directory();
     find_headers(&wrapper);
     make_flags(&wrapper);
 

@@ -108,10 +108,7 @@ static void start_finishing(struct agent *agent)
 
 static void kill_all(void *context)
 {
-    struct agent *agent = context;
-
-    for (unsigned i = 0; i < agent->rank_count; i++)
-        rank_signal(&agent->ranks[i], SIGKILL);
+    descendants_signal(SIGKILL, 0);
 }
 
 static void end_job(struct agent *agent, uint64_t milliseconds)
@@ -533,6 +530,7 @@ static void release(struct agent *agent)
     close(agent->child_signal_fd);
     loop_close(agent->loop);
     strings_clear(&agent->table);
+    strings_clear(&agent->down);
     kvs_clear(&agent->kvs);
     explicit_bzero(agent->key, sizeof(agent->key));
     free(agent->programs);

@@ -28,6 +28,9 @@ int agent_main(int in, int out, const char *name, bool forked);
  * agent itself be killed. */
 int agent_main_entered(const char *name);
 
+/* Before anything else: let this process, but not the ranks, have as many descriptors as it may. */
+void raise_descriptor_limit(void);
+
 /* ---- private to the agent ----------------------------------------------------------------------- */
 
 struct agent;
@@ -107,6 +110,7 @@ struct agent {
     unsigned program_count;
     struct program *filling; /* strings go here */
     struct strings table;    /* caravan_node and caravan_place lines, for the ranks */
+    struct strings down;     /* caravan_down lines so far */
     uint32_t *node_of;       /* `size` of them, from the table */
 
     struct rank *ranks;

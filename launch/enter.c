@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "launch/agent.h"
+#include "launch/prefix.h"
 
 /* Ctrl-C reaches the terminal's process group: mpirun alone is to hear it, and to pass it on. */
 static void leave_terminal(pid_t parent, int death_signal)
@@ -75,16 +76,7 @@ static char *quote(const char *word)
 
 static char *own_path(const struct options *options)
 {
-    char path[4096];
-    ssize_t length;
-
-    if (options->prefix)
-        return text_format("%s/bin/mpirun", options->prefix);
-    length = readlink("/proc/self/exe", path, sizeof(path) - 1);
-    if (length < 0)
-        return text_copy("mpirun");
-    path[length] = '\0';
-    return text_copy(path);
+    return options->prefix ? text_format("%s/bin/mpirun", options->prefix) : prefix_self("mpirun");
 }
 
 static void make_command(struct strings *command, const char *host, const struct options *options)

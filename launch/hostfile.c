@@ -24,7 +24,7 @@ static bool is_host_name(const char *name)
     if (length == 0 || length > HOST_MAX_NAME || name[0] == '-')
         return false;
     for (const char *c = name; *c; c++)
-        if (!isalnum((unsigned char)*c) && !strchr("._-@:[]%", *c) && !((unsigned char)*c & 0x80))
+        if (!isalnum((unsigned char)*c) && !strchr("._-@:%", *c) && !((unsigned char)*c & 0x80))
             return false;
     return true;
 }
@@ -83,19 +83,25 @@ static int parse_slots(const char *text, unsigned *slots)
     return 0;
 }
 
-/* Cut `:N` off a name; an IPv6 address in brackets, or with several colons, keeps its own. */
+/* Cut `:N` off a name, and the brackets off an IPv6 address; one without brackets keeps its colons. */
 static int cut_slots(char *name, unsigned *slots)
 {
-    char *colon = strrchr(name, ':');
+    char *colon = strrchr(name, ':'), *end;
+    int result = 0;
 
-    if (!colon || (strchr(name, ':') != colon && colon[-1] != ']'))
-        return 0;
-    *colon = '\0';
-    if (strcmp(colon + 1, "*") == 0) {
-        *slots = 0;
-        return 0;
+    if (colon && (strchr(name, ':') == colon || colon[-1] == ']')) {
+        *colon = '\0';
+        if (strcmp(colon + 1, "*") == 0)
+            *slots = 0;
+        else
+            result = parse_slots(colon + 1, slots);
     }
-    return parse_slots(colon + 1, slots);
+    end = name + strlen(name);
+    if (name[0] == '[' && end[-1] == ']') {
+        end[-1] = '\0';
+        memmove(name, name + 1, strlen(name));
+    }
+    return result;
 }
 
 int hosts_parse_list(struct hosts *hosts, const char *text, char *error, size_t size)

@@ -351,17 +351,19 @@ static void send_job(struct agent_state *agent)
 {
     struct job *job = agent->job;
     const struct options *options = job->options;
-    char key[2 * sizeof(job->key) + 1];
+    char key[2 * sizeof(job->key) + 1], interfaces[3 * 1024] = "";
     int result;
 
     control_write_bytes(key, job->key, sizeof(job->key));
+    if (options->interfaces)
+        control_escape(interfaces, sizeof(interfaces), options->interfaces);
     result = channel_send_line(
         agent->channel,
         "cmd=caravan_job version=%d job=0x%08x key=%s node=%u nodes=%u size=%u link=%s terminal=%d"
         " stdin=%d bind=%d report=%d frames=%d eth=%s ethertype=%u timeout=%u",
         CHANNEL_VERSION, job->id, key, agent->number, job->nodes, job->layout.size, options->link,
         isatty(1), job->input_direct, options->binding, options->report_bindings, job->frames,
-        options->interfaces ? options->interfaces : "", options->ethertype, options->peer_timeout);
+        interfaces, options->ethertype, options->peer_timeout);
     explicit_bzero(key, sizeof(key));
     for (uint32_t i = 0; i < options->program_count && result == 0; i++)
         result = send_program(agent, i);
@@ -481,6 +483,16 @@ static void give_input(void *context, const char *bytes, size_t length)
         channel_send(agent->channel, CHANNEL_INPUT, head, sizeof(head), bytes, length);
 }
 
+static void send_node(struct agent_state *to, const struct agent_state *node)
+{
+    const char *user = strrchr(node->node->name, '@');
+    char host[3 * HOST_MAX_NAME + 1];
+
+    control_escape(host, sizeof(host), user ? user + 1 : node->node->name);
+    channel_send_line(to->channel, "cmd=caravan_node node=%u host=%s%s", node->number, host,
+                      node->port);
+}
+
 /* Every agent is ready: tell all of them where everybody is, and start. */
 static void start(struct job *job)
 {
@@ -495,8 +507,7 @@ static void start(struct job *job)
             struct agent_state *other = &job->agents[j];
 
             if (other->node->ranks > 0)
-                channel_send_line(agent->channel, "cmd=caravan_node node=%u host=%s%s",
-                                  other->number, other->node->name, other->port);
+                send_node(agent, other);
         }
         for (uint32_t first = 0, end; first < job->layout.size; first = end) {
             for (end = first; end < job->layout.size && agent_of(job, end) == agent_of(job, first);)
@@ -725,9 +736,11 @@ static bool take_process_line(struct agent_state *agent, const struct control_me
                        get_text(message, "reason"));
     } else if (strcmp(command, "caravan_abort") == 0) {
         const char *text = get_text(message, "message");
+        int code = atoi(get_text(message, "exitcode"));
 
+        /* 256 is not success. */
         if (!job->ending)
-            fail(job, atoi(get_text(message, "exitcode")) & 0xff, "%s aborted the job%s%s",
+            fail(job, code & 0xff ? code & 0xff : code != 0, "%s aborted the job%s%s",
                  describe(job, process), *text ? ": " : "", text);
     } else if (strcmp(command, "caravan_report") == 0) {
         say(job, "rank %u on %s: %s", process, agent->node->name, get_text(message, "text"));

@@ -2,6 +2,7 @@
  *
  * launch/mpirun.c: mpirun and mpiexec; and, on other hosts, their agents.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,11 +13,25 @@
 #include "launch/options.h"
 #include "launch/version.h"
 
+/* Whoever closed a standard descriptor: something of ours would get its number, and the ranks would be given it. */
+static void open_standard_descriptors(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= 2);
+    if (fd > 2)
+        close(fd);
+}
+
 int main(int argc, char **argv)
 {
     struct options options;
     int status;
 
+    open_standard_descriptors();
+    raise_descriptor_limit();
     if (argc == 3 && strcmp(argv[1], AGENT_WORD) == 0)
         return agent_main_entered(argv[2]);
 

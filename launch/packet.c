@@ -17,6 +17,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "launch/prefix.h"
+
 #include "am/port/packet_helper.h"
 
 enum { HELPER_TIMEOUT = 10000 }; /* ms for its next line */
@@ -42,13 +44,7 @@ static char *choose_name(const char *interfaces)
 
 char *packet_path(void)
 {
-    char self[4096];
-    ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
-    char *slash;
-
-    self[length < 0 ? 0 : length] = '\0';
-    slash = strrchr(self, '/');
-    return text_format("%.*s" PACKET_HELPER_PROGRAM, slash ? (int)(slash - self) + 1 : 0, self);
+    return prefix_program(PACKET_HELPER_PROGRAM);
 }
 
 static void add_number(struct strings *command, const char *format, uint32_t number)

@@ -98,6 +98,10 @@ static void control_lost(void *context)
 
 static void init(struct rank *rank, struct control_message *message)
 {
+    if (rank->joined) {
+        agent_rank_failed(rank, "MPI_Init was called a second time; a rank is one MPI program");
+        return;
+    }
     rank->joined = true;
     reply(rank, "cmd=response_to_init pmi_version=1 pmi_subversion=1 rc=0");
 }
@@ -256,6 +260,8 @@ static void welcome(struct rank *rank)
         reply(rank, "%s", agent->table.list[i]);
     check_sent(rank, node_send_port(rank));
     reply(rank, "cmd=caravan_ready");
+    for (size_t i = 0; i < agent->down.count; i++)
+        reply(rank, "%s", agent->down.list[i]);
 
     while (rank->offers) {
         struct offer *offer = rank->offers;
@@ -315,8 +321,11 @@ static void ring(struct rank *rank, struct control_message *message)
                           (unsigned)number);
         return;
     }
-    if (!peer->control || peer->finalized)
-        return; /* it is about to hear that this one is gone */
+    if (!peer->control || peer->finalized) {
+        reply(rank, "cmd=caravan_down process=%u reason=%s", peer->process,
+              peer->finalized ? "it%20has%20called%20MPI_Finalize" : "it%20has%20ended");
+        return;
+    }
     if (peer->hello) {
         send_ring(peer, rank->process, bytes, message->fd[0]);
         update_watch(peer);
@@ -354,14 +363,19 @@ void pmi_down(struct agent *agent, uint32_t process, const char *reason)
 
     if (control_escape(text, sizeof(text), reason) < 0)
         strcpy(text, "?");
+
+    char *line = text_format("cmd=caravan_down process=%u reason=%s", process, text);
+
+    strings_add(&agent->down, line); /* for those who join later */
     for (unsigned i = 0; i < agent->rank_count; i++) {
         struct rank *rank = &agent->ranks[i];
 
         if (rank->control && rank->hello && rank->process != process) {
-            reply(rank, "cmd=caravan_down process=%u reason=%s", process, text);
+            reply(rank, "%s", line);
             update_watch(rank);
         }
     }
+    free(line);
 }
 
 /* ---- lines ------------------------------------------------------------------------------------ */

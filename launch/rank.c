@@ -13,12 +13,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "launch/binding.h"
+#include "launch/prefix.h"
 
 enum {
     OUTPUT_WINDOW =
@@ -28,6 +30,21 @@ enum {
 };
 
 /* ---- the start -------------------------------------------------------------------------------- */
+
+/* A rank takes seven descriptors of its agent's: more than a thousand soon. Ranks themselves start with what mpirun was
+ * given, since select(2) knows no more than 1024. */
+static struct rlimit given_descriptors;
+
+void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    given_descriptors = limit;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
 
 /* What the child's side needs, made ready before the fork. */
 struct start {
@@ -102,6 +119,8 @@ static void become_rank(const struct start *start)
     if (dup2(start->input, 0) < 0 || dup2(start->output[0], 1) < 0 || dup2(start->output[1], 2) < 0)
         start_failed(start, errno, false);
     fcntl(start->control, F_SETFD, 0);
+    if (given_descriptors.rlim_max)
+        setrlimit(RLIMIT_NOFILE, &given_descriptors);
     if (start->directory && chdir(start->directory) < 0) {
         const char *home = getenv("HOME");
 
@@ -119,6 +138,20 @@ static void become_rank(const struct start *start)
     start_failed(start, execute(start), false);
 }
 
+/* A program that was built for Open MPI finds its libmpi.so.40 where the system has one: ours comes first. Programs built
+ * with our mpicc have it in their RUNPATH. */
+static void set_library_path(struct strings *environment)
+{
+    const char *path = strings_value(environment, "LD_LIBRARY_PATH");
+    char *directory = prefix_library_directory();
+
+    if (path && *path)
+        strings_setf(environment, "LD_LIBRARY_PATH=%s:%s", directory, path);
+    else
+        strings_setf(environment, "LD_LIBRARY_PATH=%s", directory);
+    free(directory);
+}
+
 static void set_environment(const struct rank *rank, int control, struct strings *environment)
 {
     const struct agent *agent = rank->agent;
@@ -128,6 +161,7 @@ static void set_environment(const struct rank *rank, int control, struct strings
     strings_copy(environment, environ);
     for (size_t i = 0; i < rank->program->environment.count; i++)
         strings_set(environment, rank->program->environment.list[i]);
+    set_library_path(environment);
     strings_setf(environment, "OMPI_COMM_WORLD_RANK=%u", rank->process);
     strings_setf(environment, "OMPI_COMM_WORLD_SIZE=%u", agent->size);
     strings_setf(environment, "OMPI_COMM_WORLD_LOCAL_RANK=%u", rank->local);
@@ -440,8 +474,9 @@ void rank_write_input(struct rank *rank, const char *bytes, size_t length)
 
 void rank_signal(struct rank *rank, int signal)
 {
-    if (rank->running)
-        kill(-rank->pid, signal);
+    /* It may have left its process group for one of its own making. */
+    if (rank->running && kill(-rank->pid, signal) < 0)
+        kill(rank->pid, signal);
 }
 
 /* What kept the program from starting, if that was it. */

@@ -268,6 +268,27 @@ static int deliver_held(struct wire *wire)
     return delivered;
 }
 
+/* Tell the starters of transfers that they are over. They may start others. */
+int wire_tell_done(struct wire *wire)
+{
+    struct wire_bulk *bulk;
+    int told = 0;
+
+    if (wire->helper_turn)
+        return 0;
+    while ((bulk = wire->done) != NULL) {
+        wire->done = bulk->next;
+        if (!wire->done)
+            wire->done_end = &wire->done;
+        if (bulk->done)
+            bulk->done(wire->gate.transport.am, bulk->context, bulk->status);
+        bulk->next = wire->free_bulks;
+        wire->free_bulks = bulk;
+        told++;
+    }
+    return told;
+}
+
 int wire_frames(struct wire *wire)
 {
     const struct am_port_ops *ops = wire->port->ops;
@@ -295,31 +316,14 @@ int wire_frames(struct wire *wire)
         read_clock(wire);
     }
     wire->polls_to_clock = WIRE_POLLS_PER_CLOCK;
-    if (unlikely(wire->held) && !wire->helper_turn)
+    if (unlikely(wire->held) && !wire->helper_turn) {
+        delivered += wire_tell_done(wire);
         delivered += deliver_held(wire);
+    }
     wire_settle(wire);
     if (unlikely(wire->now >= wire->next_due))
         wire_timers(wire);
     return delivered;
-}
-
-/* Tell the starters of transfers that they are over. They may start others. */
-static int tell_done(struct wire *wire)
-{
-    struct wire_bulk *bulk;
-    int told = 0;
-
-    while ((bulk = wire->done) != NULL) {
-        wire->done = bulk->next;
-        if (!wire->done)
-            wire->done_end = &wire->done;
-        if (bulk->done)
-            bulk->done(wire->gate.transport.am, bulk->context, bulk->status);
-        bulk->next = wire->free_bulks;
-        wire->free_bulks = bulk;
-        told++;
-    }
-    return told;
 }
 
 static int wire_poll(struct am_transport *transport)
@@ -336,7 +340,7 @@ static int wire_poll(struct am_transport *transport)
     }
     delivered = wire_frames(wire);
     if (unlikely(wire->done != NULL))
-        delivered += tell_done(wire);
+        delivered += wire_tell_done(wire);
     /* Whoever waits for room has reason to try again. */
     delivered += wire->reopened;
     wire->reopened = 0;

@@ -332,7 +332,10 @@ int wire_receive(struct wire *wire, const uint8_t *frame, size_t length)
     case FRAME_DATA:
     case FRAME_BULK:
         wire_acknowledged(peer, ack, header.credit, NULL);
-        return receive_sequenced(peer, seq, header.kind, payload, header.length);
+        /* What the frame says may rest on what it acknowledges. */
+        if (unlikely(wire->done != NULL) && (result = wire_tell_done(wire)) > 0 && peer->down)
+            return result;
+        return result + receive_sequenced(peer, seq, header.kind, payload, header.length);
     case FRAME_ACK:
         if (header.length != sizeof(selective)) {
             wire->count[COUNT_BAD_SHAPE]++;

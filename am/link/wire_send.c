@@ -149,14 +149,23 @@ static int send_bulk_frame(struct wire_peer *peer, struct wire_bulk *bulk)
     return 0;
 }
 
+/* A long train leaves in pieces: the receiver works on the first while we make the next. */
+static inline void flush_piece(struct wire *wire, uint32_t *frames)
+{
+    if (++*frames % WIRE_PIECE == 0)
+        wire_flush_port(wire);
+}
+
 void wire_pump(struct wire_peer *peer)
 {
     struct wire_staged *staged;
     struct wire_bulk *bulk;
+    uint32_t frames = 0;
 
     while ((staged = peer->staged) != NULL) {
         if (!window_has_room(peer, 0) || send_part(peer, staged) < 0)
             return;
+        flush_piece(peer->wire, &frames);
         if (staged->sent < staged->length)
             continue;
         peer->staged = staged->next;
@@ -179,6 +188,7 @@ void wire_pump(struct wire_peer *peer)
 
         if (!window_has_room(peer, kept) || send_bulk_frame(peer, bulk) < 0)
             return;
+        flush_piece(peer->wire, &frames);
         if (bulk->sent == bulk->length) {
             peer->bulks = bulk->next;
             if (!peer->bulks)

@@ -14,7 +14,7 @@
  *   cmd=packet_interface name= index= mac= mtu=        once, first. mac: 12 hex digits
  *   cmd=packet_socket number= fds=1            [1]     for each process, then for the agent (number: AM_AGENT(AGENT))
  *   cmd=packet_ready                                   that was all; it exits with status 0
- *   cmd=packet_error text=                             instead of any of these: what failed; it exits with status 1
+ *   cmd=packet_error text=                             in place of any of these, and last: what failed; it exits with status 1
  *
  * `text` is escaped as control.h says. The helper reads nothing from the socket. It accepts only the ether types that IEEE 802 leaves
  * to local experiments (0x88b5, 0x88b6), except from root: it must not become a way to listen to other protocols.

@@ -15,9 +15,9 @@
 
 #include <linux/mman.h>
 
-#define EAGER_PAGES      16  /* an anonymous mapping up to this size is filled at once */
-#define WINDOW_PAGES     16  /* a fault fills this much around it */
-#define WINDOW_PAGES_MAX 512 /* and up to this much while faults follow one another */
+#define EAGER_PAGES      16 /* an anonymous mapping up to this size is filled at once */
+#define WINDOW_PAGES     16 /* a fault fills this much around it */
+#define WINDOW_PAGES_MAX 64 /* and up to this much while faults follow one another */
 
 #ifndef PROT_READ
 #error "linux/mman.h does not define the protections"

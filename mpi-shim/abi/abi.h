@@ -92,6 +92,12 @@ void fill_core_predefined(struct core_predefined *predefined);
 /* Take the magic away, after MPI_Finalize. */
 void clear_predefined(void);
 
+/* ---- Open MPI's C++ library (cxx.c) ------------------------------------------------------------- */
+
+/* Call a handler of kind ERRHANDLER_CXX. `object` points to the handle. It may throw. */
+void cxx_errhandler_call(struct errhandler *handler, void *object, int error, const char *call);
+void cxx_fill_predefined(void);
+
 /* ---- attributes (attribute.c) ------------------------------------------------------------------- */
 
 /* The values of the predefined attributes; after core_init. */

@@ -58,7 +58,7 @@ static int kind_check(const struct errhandler *handler, enum object_kind kind)
 {
     if (!errhandler_ok(handler))
         return errhandler_bad(handler);
-    if (handler->kind == ERRHANDLER_USER && handler->object != kind)
+    if (!handler->predefined && handler->object != kind)
         return error_note(MPI_ERR_ARG, "the error handler was made for another kind of object");
     return 0;
 }

@@ -34,6 +34,7 @@ void fill_predefined(void)
     MPI_OP_NULL->magic = 0;
     errhandler_predefine(MPI_ERRORS_ARE_FATAL, ERRHANDLER_FATAL);
     errhandler_predefine(MPI_ERRORS_RETURN, ERRHANDLER_RETURN);
+    cxx_fill_predefined();
     file_errhandler = MPI_ERRORS_RETURN; /* MPI 3.1 section 13.7 */
     *MPI_INFO_ENV = (struct info){.magic = INFO_MAGIC, .predefined = true};
 }

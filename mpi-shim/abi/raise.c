@@ -75,6 +75,10 @@ static int raise_through(struct errhandler *handler, void *object, const char *c
         function(object, &code, call);
         return error;
     }
+    case ERRHANDLER_CXX:
+        remember(call, error);
+        cxx_errhandler_call(handler, object, error, call);
+        return error;
     default:
         die(call, error);
     }

@@ -14,6 +14,7 @@ struct keyval {
     enum object_kind kind;
     int references; /* 1 until it is freed, and 1 for each attribute */
     bool freed;
+    bool into; /* the copy function wants the new object too */
     attribute_copy *copy;
     attribute_delete *delete_;
     void *extra_state;
@@ -58,7 +59,11 @@ int keyval_create(enum object_kind kind, attribute_copy *copy, attribute_delete 
 
     if (!keyval)
         return error_note(ERR_NO_MEM, "no memory for a key value");
-    *keyval = (struct keyval){kind, 1, false, copy, delete_, extra_state};
+    *keyval = (struct keyval){.kind = kind,
+                              .references = 1,
+                              .copy = copy,
+                              .delete_ = delete_,
+                              .extra_state = extra_state};
     core_lock();
     while (i < keyvals_room && keyvals[i])
         i++;
@@ -82,6 +87,13 @@ int keyval_create(enum object_kind kind, attribute_copy *copy, attribute_delete 
     if (error)
         free(keyval);
     return error;
+}
+
+void keyval_copies_into(int number)
+{
+    core_lock();
+    keyvals[number - KEYVAL_FIRST]->into = true;
+    core_unlock();
 }
 
 /* The caller holds core_lock. */
@@ -235,6 +247,17 @@ int attribute_get(enum object_kind kind, const struct attributes *set, int numbe
     return error;
 }
 
+static int run_copy(const struct keyval *keyval, void *from, struct attribute old, void *to,
+                    void **value, int *flag)
+{
+    int (*into)(void *from, int keyval, void *state, void *in, void *out, int *flag,
+                void *to) = (void *)keyval->copy;
+
+    if (keyval->into)
+        return into(from, old.keyval, keyval->extra_state, old.value, value, flag, to);
+    return keyval->copy(from, old.keyval, keyval->extra_state, old.value, value, flag);
+}
+
 int attributes_copy(enum object_kind kind, void *from, const struct attributes *set, void *to,
                     struct attributes **made)
 {
@@ -252,7 +275,7 @@ int attributes_copy(enum object_kind kind, void *from, const struct attributes *
         keyval->references++;
         core_unlock();
         if (keyval->copy)
-            error = keyval->copy(from, old.keyval, keyval->extra_state, old.value, &value, &flag);
+            error = run_copy(keyval, from, old, to, &value, &flag);
         if (error)
             error_note(error, "the copy function of key value %d returned %d", old.keyval, error);
         core_lock();

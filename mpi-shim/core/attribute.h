@@ -27,6 +27,9 @@ typedef int attribute_copy(void *object, int keyval, void *extra_state, void *va
                            void *value_out, int *flag);
 typedef int attribute_delete(void *object, int keyval, void *value, void *extra_state);
 
+/* Its copy function takes the new object as a last argument (C++'s bindings). */
+void keyval_copies_into(int keyval);
+
 /* A new key value for objects of a kind. 0 or ERR_NO_MEM. */
 int keyval_create(enum object_kind kind, attribute_copy *copy, attribute_delete *delete_,
                   void *extra_state, int *keyval);

@@ -17,6 +17,7 @@ enum errhandler_kind {
     ERRHANDLER_FATAL,
     ERRHANDLER_RETURN,
     ERRHANDLER_USER,
+    ERRHANDLER_CXX, /* of C++'s bindings: called as the face knows */
 };
 
 struct errhandler {

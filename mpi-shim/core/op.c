@@ -61,11 +61,16 @@ static void reduce_by_user(const struct op *op, const char *in, char *inout, siz
                            struct datatype *type)
 {
     void (*function)(void *in, void *inout, int *count, struct datatype **type) = op->function;
+    void (*outer)(void *in, void *inout, int *count, struct datatype **type,
+                  void *inner) = op->function;
 
     while (count > 0) {
         int piece = count > INT_MAX ? INT_MAX : (int)count;
 
-        function((void *)in, inout, &piece, &type);
+        if (op->inner)
+            outer((void *)in, inout, &piece, &type, op->inner);
+        else
+            function((void *)in, inout, &piece, &type);
         in += (size_t)piece * (size_t)type->extent;
         inout += (size_t)piece * (size_t)type->extent;
         count -= (size_t)piece;

@@ -40,6 +40,7 @@ struct op {
     int references; /* under core_lock */
     void *function; /* the program's, for a user-defined one */
     bool fortran;   /* `function` takes its arguments as Fortran passes them */
+    void *inner;    /* a fifth argument that `function` wants, or NULL (C++'s bindings) */
     char name[16];
 };
 

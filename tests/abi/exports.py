@@ -11,12 +11,12 @@ import re
 import subprocess
 import sys
 
-FUNCTION = re.compile(r"P?MPIX?_\w+|OMPI_C_\w+|OMPI_Affinity_str|mpi_\w+_(fn|fn_null|f90)_{0,2}")
-DATA = re.compile(r"MPI_F_\w+|mpi_fortran_\w+_|ompi_mpi_[a-z0-9_]+|ompi_request_null|ompi_message_(null|no_proc)")
+FUNCTION = re.compile(r"P?MPIX?_\w+|OMPI_C_\w+|OMPI_Affinity_str|ompi_(op_set_cxx_callback|attr_create_keyval|errhandler_(create|invoke))|mpi_\w+_(fn|fn_null|f90)_{0,2}")
+DATA = re.compile(r"MPI_F_\w+|mpi_fortran_\w+_|ompi_mpi_[a-z0-9_]+|ompi_request_null|ompi_(errcode_intern_lastused|errcodes_intern|registered_datareps)|ompi_message_(null|no_proc)")
 # Objects that Open MPI exports for its own libraries. mpi.h and mpif.h name none of them.
 INTERNAL = re.compile(
     r"\w+_addr|ompi_mpi_(c_complex|comm_parent|communicators|dynamics_enabled|errcode\w*"
-    r"|errors_throw_exceptions|event_tick_rate|external32_convertor|f90_\w+|file_bootstrap_mutex"
+    r"|event_tick_rate|external32_convertor|f90_\w+|file_bootstrap_mutex"
     r"|have_sparse_group_storage|keep_fqdn_hostnames|local_convertor|main_thread|ompio_bootstrap_mutex"
     r"|param_check|preconnect_mpi|show_mca\w+|spc_\w+|state|thread_\w+|unavailable|windows"
     r"|yield_when_idle)")

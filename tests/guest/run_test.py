@@ -89,6 +89,22 @@ def check_messages(patterns, result):
                           + "\n  ".join(result.messages))
 
 
+def check_footprint(limit, here, result):
+    """Memory in use at the end, which the program must not give back, against the peak on Linux. The kernel's figures: its option counters=1."""
+    figures = re.search(r"memory: (\d+) KiB of (\d+) KiB free; .* (\d+) KiB page tables",
+                        "\n".join(result.messages))
+    linux = re.search(rb"VmHWM:\s+(\d+) kB", here)
+    guest = re.search(rb"VmHWM:\s+(\d+) kB", result.output)
+    if not figures or not linux or not guest:
+        raise Failure("no figures: " + "\n".join(result.messages))
+    free, total, tables = map(int, figures.groups())
+    beyond = total - free - tables - int(linux[1])
+    print(f"Linux {int(linux[1])} KiB, guest {int(guest[1])} KiB, beyond Linux's {beyond} KiB, "
+          f"page tables {tables} KiB")
+    if beyond > limit:
+        raise Failure(f"the domain uses {beyond} KiB more than the program on Linux")
+
+
 def run_one(kernel, folder, test, program, directory):
     def words(key):
         return [word.format(folder=folder, program=program, directory=directory)
@@ -132,6 +148,9 @@ def run_one(kernel, folder, test, program, directory):
                       + "\nthe kernel said:\n  " + "\n  ".join(result.messages))
     if "output" in test and test["output"].encode() not in result.output:
         raise Failure(f"{test['output']!r} is not in the output {result.output!r}")
+    if test.get("compare") == "footprint":
+        here, _ = run_here(program, arguments, {}, stdin, directory)
+        check_footprint(test.getint("limit"), here, result)
     if result.status != status:
         raise Failure(f"status {result.status} instead of {status}; the kernel said:\n  "
                       + "\n  ".join(result.messages))

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Intent: the agent's end of the control stream is as docs/control-stream.md says."""
 
+import resource
 import unittest
 
 from launcher import RANK, LauncherTest
@@ -37,14 +38,27 @@ class Agent(LauncherTest):
         self.run_mpirun("-n", 1, RANK, "init", "hello", "ring=5", status=1)
         self.assertIn("process 5, which is not on this node", self.errors)
 
+    def test_ring_to_one_that_has_left(self):
+        out = self.run_mpirun("-n", 2, RANK, "init", "hello", "barrier", "1:finalize", "1:sleep=1", "1:exit=0",
+                              "sleep=0.3", "offer=1", "down", "finalize")
+        self.assertEqual(out, "down 1\n")
+
     def test_report(self):
         self.run_mpirun("-n", 1, RANK, "init", "hello", "report=3 pending, oldest 2 s\033[2J", "finalize")
         self.assertRegex(self.errors, r"^mpirun: rank 0 on \S+: 3 pending, oldest 2 s \[2J\n$")
 
     def test_many_ranks(self):
-        out = self.run_mpirun("-n", 64, "--oversubscribe", RANK, "init", "hello", "barrier", "barrier", "finalize",
-                              "print=done")
-        self.assertEqual(len(out.split()), 64)
+        # More than a process may have descriptors by default; the ranks get the default.
+        out = self.run_mpirun("-n", 100, "--oversubscribe", "sh", "-c",
+                              'ulimit -n; exec "$0" init hello barrier finalize', RANK,
+                              preexec_fn=lambda: resource.setrlimit(
+                                  resource.RLIMIT_NOFILE,
+                                  (256, resource.getrlimit(resource.RLIMIT_NOFILE)[1])))
+        self.assertEqual(out.split(), ["256"] * 100)
+
+    def test_a_second_program(self):
+        self.run_mpirun("-n", 1, "sh", "-c", '"$0" init finalize; "$0" init finalize', RANK, status=1)
+        self.assertIn("MPI_Init was called a second time", self.errors)
 
 
 if __name__ == "__main__":

@@ -77,6 +77,17 @@ class Ends(LauncherTest):
     def test_stopped_rank(self):
         self.check(["-n", 2, RANK, "0:signal=19", "1:sleep=0.2", "1:exit=5"], 5, "exit status 5")
 
+    def test_rank_in_a_session_of_its_own(self):
+        script = "import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(50)"
+        self.check(["-n", 1, "setsid", "--wait", "python3", "-c", script, ":", "-n", 1, RANK, "sleep=0.3", "exit=6"],
+                   6, "exit status 6")
+
+    def test_closed_standard_streams(self):
+        out = subprocess.run(["sh", "-c", '"$0" -n 2 sh -c "echo out; echo err >&2; cat" <&-; echo $?; "$0" -n 1 true >&- 2>&-; echo $?',
+                              MPIRUN], env=self.environment, capture_output=True, text=True, timeout=10)
+        self.assertEqual(out.stdout, "out\nout\n0\n0\n")
+        self.assertEqual(out.stderr, "err\nerr\n")
+
     def test_grace(self):
         script = "trap 'sleep 0.3; echo cleaned up; exit 0' TERM; sleep 0.2; kill -9 $1 2>/dev/null; " \
                  "test $OMPI_COMM_WORLD_RANK = 1 && exit 4; while :; do sleep 0.05; done"

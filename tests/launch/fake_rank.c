@@ -5,7 +5,7 @@
  *
  *   init hello finalize barrier        what a rank says, with the answer waited for
  *   put=KEY:VALUE get=KEY              PMI; `get` prints what it got
- *   ring=PEER                          offer a ring; prints the doorbell's peer when that comes
+ *   ring=PEER                          offer a ring; prints the doorbell's peer when that comes (offer: does not wait)
  *   take-ring                          wait for a ring; prints who offered it and its size
  *   down                               wait for caravan_down; prints the process
  *   version=N                          greet with this version
@@ -109,7 +109,7 @@ static void find_name(void)
     snprintf(name, sizeof(name), "%s", control_get(&message, "kvsname"));
 }
 
-static void offer_ring(const char *peer)
+static void offer_ring(const char *peer, bool answered)
 {
     int fd = memfd_create("ring", MFD_CLOEXEC);
 
@@ -117,6 +117,8 @@ static void offer_ring(const char *peer)
         control_send(get_stream(), &fd, 1, "cmd=caravan_ring peer=%s bytes=4096", peer) < 0)
         fail("cannot offer a ring");
     close(fd);
+    if (!answered)
+        return;
     expect("caravan_doorbell");
     if (message.fds != 2)
         fail("a doorbell without descriptors");
@@ -199,7 +201,9 @@ static void step(const char *command, char *value)
     } else if (strcmp(command, "get") == 0) {
         get(value);
     } else if (strcmp(command, "ring") == 0) {
-        offer_ring(value);
+        offer_ring(value, true);
+    } else if (strcmp(command, "offer") == 0) {
+        offer_ring(value, false);
     } else if (strcmp(command, "take-ring") == 0) {
         take_ring();
     } else if (strcmp(command, "down") == 0) {
@@ -227,6 +231,7 @@ static void step(const char *command, char *value)
         signal(SIGTERM, SIG_IGN);
     } else if (strcmp(command, "signal") == 0) {
         fflush(stdout);
+        signal(atoi(value), SIG_DFL); /* a sanitizer's handler would print, and exit */
         kill(getpid(), atoi(value));
     } else if (strcmp(command, "exit") == 0) {
         exit(atoi(value));

@@ -23,8 +23,9 @@ class LauncherTest(unittest.TestCase):
         # Everything that a run starts has this in its environment, whatever becomes of its parents.
         self.mark = "CARAVAN_TEST_MARK=" + uuid.uuid4().hex
         self.environment = dict(os.environ)
+        # meson leads every test to the libraries of the build tree; an installed prefix has its own.
         for name in list(self.environment):
-            if name.startswith(("OMPI_", "PMI", "CARAVAN_CONTROL")):
+            if name.startswith(("OMPI_", "PMI", "CARAVAN_CONTROL", "LD_LIBRARY_PATH")):
                 del self.environment[name]
         self.environment.update([self.mark.split("=")])
         self.running = []

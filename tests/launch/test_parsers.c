@@ -47,16 +47,16 @@ START_TEST(lists)
     expect_host(0, "a", 2);
     expect_host(1, "b", 4);
     expect_host(2, "c", 0);
-    expect_host(3, "[fe80::1%eth0]", 2);
+    expect_host(3, "fe80::1%eth0", 2);
     expect_host(4, "::1", 1);
 }
 END_TEST
 
 START_TEST(wrong_lists)
 {
-    static const char *const wrong[] = {"",    ",",    "a:",   "a:0",   "a:-1",       "a:1x",
-                                        "-a",  "a b",  "a;rm", "$(x)",  "a:99999999", ":4",
-                                        "a/b", "a\nb", "'a'",  "a:b:c;"};
+    static const char *const wrong[] = {"",    ",",   "a:",   "a:0",  "a:-1",       "a:1x",
+                                        "-a",  "a b", "a;rm", "$(x)", "a:99999999", ":4",
+                                        "a/b", "[]",  "[a",   "a\nb", "'a'",        "a:b:c;"};
 
     for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
         error[0] = '\0';

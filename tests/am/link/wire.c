@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "am/link/frame.h"
 #include "am/link/wire_private.h"
@@ -604,6 +605,50 @@ START_TEST(transfers_of_all_sizes_are_whole)
 }
 END_TEST
 
+static void on_done_unmap(struct am *am, void *context, int status)
+{
+    ck_assert_int_eq(status, 0);
+    munmap(context, 50000);
+    dones++;
+}
+
+static void on_any(struct am *am, const struct am_message *message, void *context)
+{
+}
+
+/* Once `done` has run, no frame is made from the source any more. */
+START_TEST(a_source_is_let_alone_after_done)
+{
+    static uint8_t window[50000];
+    struct sim_faults faults = {
+        .delay = 20000, .loss = 150000, .reorder = 200000, .reorder_delay = 200000};
+    struct am_memory memory;
+    uint64_t number = 0;
+
+    open_net((struct net_options){.size = 2, .seed = 7, .faults = &faults});
+    am_set_handler(net.am[1], LATE_HANDLER, on_any, NULL);
+    ck_assert_int_eq(am_expose(net.am[1], 0, window, sizeof(window), AM_WRITE, &memory), 0);
+    for (unsigned i = 0; i < 200; i++) {
+        unsigned before = dones;
+        void *source = mmap(NULL, 50000, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+                            0);
+
+        while (am_put(net.am[0], 1, &memory, 0, source, 50000, LATE_HANDLER, NULL, 0, on_done_unmap,
+                      source) == -EAGAIN)
+            net_round(&net);
+        while (dones == before) {
+            if (try_send(0, 1, number, 2000) == 0)
+                number++;
+            net_round(&net);
+        }
+    }
+    settle();
+    run_for(MILLISECOND);
+    ck_assert_uint_eq(received[1][0], number);
+    net_close(&net);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("wire");
@@ -630,6 +675,7 @@ int main(void)
     tcase_add_test(cases, a_peer_that_declared_us_down_says_so);
     tcase_add_test(cases, messages_wait_for_their_handler);
     tcase_add_test(cases, transfers_of_all_sizes_are_whole);
+    tcase_add_test(cases, a_source_is_let_alone_after_done);
     suite_add_tcase(suite, cases);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

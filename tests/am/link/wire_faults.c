@@ -34,7 +34,7 @@ enum {
 
 struct transfer {
     bool busy;
-    bool exposed; /* a get whose source the peer has exposed */
+    struct process *process;
     unsigned peer;
     size_t length, offset;
     uint64_t number;
@@ -228,23 +228,17 @@ static void on_done(struct am *am, void *context, int status)
         abort();
 }
 
-struct got {
-    struct process *process;
-    struct transfer *transfer;
-};
-
 static void on_got(struct am *am, void *context, int status)
 {
-    struct got *got = context;
-    struct process *process = got->process;
+    struct transfer *transfer = context;
+    struct process *process = transfer->process;
 
     if (status == 0)
-        check(process->trial, "get", got->transfer->bytes, got->transfer->length,
-              got->transfer->peer + 70, process->self, 0);
+        check(process->trial, "get", transfer->bytes, transfer->length, transfer->peer + 70,
+              process->self, 0);
     else if (status != -EHOSTDOWN)
         fail(process->trial, "a get ended with %d", status);
-    got->transfer->busy = false;
-    free(got);
+    transfer->busy = false;
 }
 
 static void on_down(struct am *am, uint32_t peer, const char *reason, void *context)
@@ -280,17 +274,13 @@ static void start_transfer(struct trial *trial, struct process *process, unsigne
     if (!transfer)
         return;
     transfer->peer = peer;
+    transfer->process = process;
     if (draw(trial, 2)) {
-        struct got *got = malloc(sizeof(*got));
-
-        *got = (struct got){.process = process, .transfer = transfer};
         transfer->length = draw(trial, 4) ? draw(trial, 5000) : draw(trial, TRANSFER_BYTES);
         transfer->busy = true;
         memset(transfer->bytes, 0, transfer->length);
         result = am_get(am, peer, &other->readable[process->self], 0, transfer->bytes,
-                        transfer->length, HANDLER_MESSAGE + 10, NULL, 0, on_got, got);
-        if (result < 0)
-            free(got);
+                        transfer->length, HANDLER_MESSAGE + 10, NULL, 0, on_got, transfer);
     } else {
         /* One put at a time into a window: the handler checks it. */
         uint64_t args[3];

@@ -36,7 +36,10 @@ enum {
     HANDLER_MEMORY,
     HANDLER_ENDED,
     HANDLER_STOP,
+    HANDLER_FORGET,
+    HANDLER_COMPUTE,
     BIG = 4 << 20,
+    COMPUTES_MS = 2000,
 };
 
 #define MUST(condition)                                                                            \
@@ -49,7 +52,7 @@ enum {
     } while (0)
 
 static uint64_t pongs, ended, answers, received;
-static bool stop;
+static bool stop, compute;
 static struct am_memory memory;
 static bool have_memory;
 static uint8_t big[BIG];
@@ -107,6 +110,11 @@ static void on_stop(struct am *am, const struct am_message *message, void *conte
     stop = true;
 }
 
+static void on_compute(struct am *am, const struct am_message *message, void *context)
+{
+    compute = true;
+}
+
 static void on_done(struct am *am, void *context, int status)
 {
     MUST(status == 0);
@@ -155,13 +163,13 @@ static void lead(struct am *am, bool measure)
     const char *name;
 
     half_round_trip(am, 8, 1000);
-    request(am, HANDLER_STOP + 1, &zero, 1, NULL, 0); /* it forgets its count */
+    request(am, HANDLER_FORGET, &zero, 1, NULL, 0); /* it forgets its count */
     for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
         double time = half_round_trip(am, sizes[i], measure ? 10000 : 300);
 
         if (measure)
             printf("%8zu bytes: %6.2f us\n", sizes[i], time / 1000);
-        request(am, HANDLER_STOP + 1, &zero, 1, NULL, 0);
+        request(am, HANDLER_FORGET, &zero, 1, NULL, 0);
     }
     start = am_now(am);
     for (uint64_t i = 0; i < (measure ? 500000 : 20000); i++) {
@@ -183,6 +191,20 @@ static void lead(struct am *am, bool measure)
     while (answers < 1000)
         progress(am);
 
+    if (!measure) {
+        uint64_t before = pongs;
+
+        request(am, HANDLER_FORGET, &zero, 1, NULL, 0);
+        request(am, HANDLER_COMPUTE, NULL, 0, NULL, 0);
+        while (pongs == before)
+            MUST(progress(am) >= 0);
+        start = am_now(am);
+        for (uint64_t i = 0; i < 30; i++)
+            request(am, HANDLER_PING, (uint64_t[]){i, 0}, 2, &zero, 0);
+        MUST(am_drain(am) == 0);
+        /* Taken and acknowledged while it computes. */
+        MUST(am_now(am) - start < COMPUTES_MS * 1000000ull / 2);
+    }
     for (size_t length = 1; length <= BIG; length *= 4) {
         unsigned rounds = measure ? (unsigned)(200000000 / (length + 20000)) : 2;
 
@@ -235,6 +257,12 @@ static void follow(struct am *am, uint64_t *echoes)
         while (echoed < *echoes) {
             request(am, HANDLER_PONG, NULL, 0, NULL, 0);
             echoed++;
+        }
+        if (compute) {
+            /* One message is under way when this process stops calling: its helper takes over. */
+            request(am, HANDLER_PONG, NULL, 0, NULL, 0);
+            usleep(COMPUTES_MS * 1000);
+            compute = false;
         }
         MUST(progress(am) >= 0);
     }
@@ -305,7 +333,8 @@ static int child(unsigned self, int parent, int other, int mtu, bool measure)
     am_set_handler(am, HANDLER_MEMORY, on_memory, NULL);
     am_set_handler(am, HANDLER_ENDED, on_ended, NULL);
     am_set_handler(am, HANDLER_STOP, on_stop, NULL);
-    am_set_handler(am, HANDLER_STOP + 1, on_forget, NULL);
+    am_set_handler(am, HANDLER_FORGET, on_forget, NULL);
+    am_set_handler(am, HANDLER_COMPUTE, on_compute, NULL);
     if (self == 0) {
         while (!have_memory)
             progress(am);

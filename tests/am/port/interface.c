@@ -51,22 +51,23 @@ START_TEST(the_only_one)
 
     down.up = false;
     unplugged.connected = false;
-    ck_assert_int_eq(choose((struct interface[]){lo, down, unplugged, usable("eth0"),
-                                                 of_kind("docker0", "bridge"),
-                                                 of_kind("virbr0", "bridge"), of_kind("tap0", "tun"),
-                                                 port_of("eth3", "bridge"), usable("vif1.0"),
-                                                 of_kind("veth12", "veth")},
-                            10, NULL),
-                     0);
+    ck_assert_int_eq(
+        choose((struct interface[]){lo, down, unplugged, usable("eth0"),
+                                    of_kind("docker0", "bridge"), of_kind("virbr0", "bridge"),
+                                    of_kind("tap0", "tun"), port_of("eth3", "bridge"),
+                                    usable("vif1.0"), of_kind("veth12", "veth")},
+               10, NULL),
+        0);
     ck_assert_str_eq(chosen.name, "eth0");
 }
 END_TEST
 
 START_TEST(a_bridge_of_the_administrators)
 {
-    ck_assert_int_eq(choose((struct interface[]){port_of("eth0", "bridge"), of_kind("xenbr0", "bridge")},
-                            2, NULL),
-                     0);
+    ck_assert_int_eq(
+        choose((struct interface[]){port_of("eth0", "bridge"), of_kind("xenbr0", "bridge")}, 2,
+               NULL),
+        0);
     ck_assert_str_eq(chosen.name, "xenbr0");
 }
 END_TEST
@@ -82,7 +83,8 @@ END_TEST
 
 START_TEST(several_are_listed)
 {
-    ck_assert_int_eq(choose((struct interface[]){usable("eth0"), usable("eth1")}, 2, NULL), -ENOTUNIQ);
+    ck_assert_int_eq(choose((struct interface[]){usable("eth0"), usable("eth1")}, 2, NULL),
+                     -ENOTUNIQ);
     ck_assert_ptr_nonnull(strstr(text, "--eth: eth0 eth1"));
     ck_assert_int_eq(choose((struct interface[]){usable("eth0"), usable("eth1")}, 2, "eth1"), 0);
     ck_assert_str_eq(chosen.name, "eth1");
@@ -105,8 +107,8 @@ END_TEST
 
 START_TEST(a_name_overrides_doubt)
 {
-    ck_assert_int_eq(choose((struct interface[]){port_of("eth0", "bridge"), usable("eth1")}, 2, "eth0"),
-                     0);
+    ck_assert_int_eq(
+        choose((struct interface[]){port_of("eth0", "bridge"), usable("eth1")}, 2, "eth0"), 0);
     ck_assert_str_eq(chosen.name, "eth0");
 }
 END_TEST
@@ -118,7 +120,8 @@ START_TEST(a_long_list_is_cut_not_overrun)
 
     for (int i = 0; i < 60; i++)
         list[i] = usable("ethernet-name-1");
-    ck_assert_int_eq(interface_choose_from(list, 60, NULL, &chosen, small, sizeof(small)), -ENOTUNIQ);
+    ck_assert_int_eq(interface_choose_from(list, 60, NULL, &chosen, small, sizeof(small)),
+                     -ENOTUNIQ);
     ck_assert_uint_lt(strlen(small), sizeof(small));
 }
 END_TEST

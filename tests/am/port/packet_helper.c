@@ -65,13 +65,19 @@ static struct control_stream *start(const char *program, const char *const *argu
     return control_open(ends[0]);
 }
 
-static void next(struct control_stream *stream, struct control_message *message, const char *command)
+static void receive(struct control_stream *stream, struct control_message *message)
 {
     int result;
 
     while ((result = control_receive(stream, message)) == 0)
         poll(&(struct pollfd){.fd = control_fd(stream), .events = POLLIN}, 1, 1000);
     MUST(result == 1);
+}
+
+static void next(struct control_stream *stream, struct control_message *message,
+                 const char *command)
+{
+    receive(stream, message);
     if (strcmp(message->command, command)) {
         fprintf(stderr, "packet_helper: cmd=%s, expected %s: %s\n", message->command, command,
                 control_get(message, "text"));
@@ -93,9 +99,13 @@ static void refused(const char *program, const char *const *arguments, const cha
     struct control_stream *stream = start(program, arguments);
     struct control_message message;
 
-    next(stream, &message, "packet_error");
+    do {
+        receive(stream, &message);
+        control_close_fds(&message);
+    } while (strcmp(message.command, "packet_error"));
     if (!strstr(control_get(&message, "text"), words)) {
-        fprintf(stderr, "packet_helper: '%s' does not say '%s'\n", control_get(&message, "text"), words);
+        fprintf(stderr, "packet_helper: '%s' does not say '%s'\n", control_get(&message, "text"),
+                words);
         exit(1);
     }
     MUST(end(stream) == 1);
@@ -144,15 +154,18 @@ int main(int argc, char **argv)
     }
     alarm(60);
 
-    refused(program, (const char *[]){"-", "0x88b5", "1", "0", "0-1", NULL}, "cvhelp0 cvhelp1");
-    refused(program, (const char *[]){"eth77", "0x88b5", "1", "0", "0-1", NULL}, "no interface eth77");
+    refused(program, (const char *[]){"-", "0x88b5", "1", "0", "0-1", NULL}, "name one with --eth:");
+    refused(program, (const char *[]){"eth77", "0x88b5", "1", "0", "0-1", NULL},
+            "no interface eth77");
     refused(program, (const char *[]){"lo", "0x88b5", "1", "0", "0-1", NULL}, "not Ethernet");
     refused(program, (const char *[]){"cvhelp0", "0x88b5", "1", "0", "5-2", NULL}, "5-2");
-    refused(program, (const char *[]){"cvhelp0", "0x88b5", "1", "0", "0-99999", NULL}, "more than 4096");
+    refused(program, (const char *[]){"cvhelp0", "0x88b5", "1", "0", "0-99999", NULL},
+            "more than 4096");
     refused(program, (const char *[]){"cvhelp0", "7", "1", "0", "0", NULL}, "ether type 0x0007");
     refused(program, (const char *[]){"cvhelp0", "0x88b5", "job", "0", "0", NULL}, "job is not");
 
-    stream = start(program, (const char *[]){"cvhelp0", "0x88b5", "0x1234abcd", "3", "4-5", "9", NULL});
+    stream = start(program,
+                   (const char *[]){"cvhelp0", "0x88b5", "0x1234abcd", "3", "4-5", "9", NULL});
     next(stream, &message, "packet_interface");
     MUST(strcmp(control_get(&message, "name"), "cvhelp0") == 0);
     MUST(control_get_bytes(&message, "mac", mac, sizeof(mac)) == 0);
