@@ -28,8 +28,7 @@ extern const struct landing extable_begin[], extable_end[];
     X(3, 3)                                                                                        \
     X(4, 3)                                                                                        \
     X(5, 0)                                                                                        \
-    X(6, 0) X(7, 0) X(10, 0) X(11, 0) X(12, 0) X(13, 0) X(14, 0) X(16, 0) X(17, 0) X(18, 0)        \
-        X(19, 0)
+    X(6, 0) X(7, 0) X(10, 0) X(11, 0) X(12, 0) X(13, 0) X(14, 0) X(16, 0) X(17, 0) X(18, 0) X(19, 0)
 
 #define DECLARE(vector, dpl) void trap_##vector(void);
 VECTORS(DECLARE)
