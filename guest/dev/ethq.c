@@ -32,8 +32,7 @@ static struct ethq *queue;
 static struct netfront front;
 static bool started, opened;
 
-/* --- What the handshake needs (netfront.h)
- * ------------------------------------------------------- */
+/* --- What the handshake needs (netfront.h) --------------------------------------- */
 
 static int store_read(void *host, uint32_t transaction, const char *path, char *value, size_t size)
 {
@@ -128,8 +127,7 @@ static const struct netfront_ops front_ops = {
     .log = message,
 };
 
-/* --- The handshake
- * ------------------------------------------------------------------------------- */
+/* --- The handshake --------------------------------------------------------------- */
 
 /* Let the handshake take its next steps, if there are any to take. True: something changed. */
 static bool front_service(void)
@@ -169,8 +167,7 @@ static int front_connect(void)
     return 0;
 }
 
-/* --- The device
- * ----------------------------------------------------------------------------------- */
+/* --- The device ------------------------------------------------------------------ */
 
 static int ethq_open(struct file *file)
 {
