@@ -294,6 +294,12 @@ static void rule_set_block(struct state *state, uint64_t number, enum rule_kind 
         state->rule[number] = (struct rule){.kind = kind, .expression = expression};
 }
 
+/* A factored offset; a damaged one may wrap round. */
+static int64_t scaled(uint64_t factor, const struct unit *unit)
+{
+    return (int64_t)(factor * (uint64_t)unit->data_align);
+}
+
 /* Run call frame instructions until the location passes `stop`. */
 static bool instructions_run(struct span code, const struct record *record, const struct unit *unit,
                              const struct state *initial, uint64_t location, uint64_t stop,
@@ -313,7 +319,7 @@ static bool instructions_run(struct span code, const struct record *record, cons
                 return true;
             continue;
         case 2: /* DW_CFA_offset */
-            rule_set(state, byte & 63, OFFSET, (int64_t)take_unsigned(&code) * unit->data_align);
+            rule_set(state, byte & 63, OFFSET, scaled(take_unsigned(&code), unit));
             continue;
         case 3: /* DW_CFA_restore */
             if (initial && (byte & 63) < UNWIND_REGISTERS)
@@ -337,7 +343,7 @@ static bool instructions_run(struct span code, const struct record *record, cons
             break;
         case 0x05: /* offset_extended */
             number = take_unsigned(&code);
-            rule_set(state, number, OFFSET, (int64_t)take_unsigned(&code) * unit->data_align);
+            rule_set(state, number, OFFSET, scaled(take_unsigned(&code), unit));
             break;
         case 0x06: /* restore_extended */
             number = take_unsigned(&code);
@@ -383,19 +389,19 @@ static bool instructions_run(struct span code, const struct record *record, cons
             break;
         case 0x11: /* offset_extended_sf */
             number = take_unsigned(&code);
-            rule_set(state, number, OFFSET, take_signed(&code) * unit->data_align);
+            rule_set(state, number, OFFSET, scaled((uint64_t)take_signed(&code), unit));
             break;
         case 0x12: /* def_cfa_sf */
             state->cfa_register = take_unsigned(&code);
             state->cfa = (struct rule){.kind = REGISTER,
-                                       .number = take_signed(&code) * unit->data_align};
+                                       .number = scaled((uint64_t)take_signed(&code), unit)};
             break;
         case 0x13: /* def_cfa_offset_sf */
-            state->cfa.number = take_signed(&code) * unit->data_align;
+            state->cfa.number = scaled((uint64_t)take_signed(&code), unit);
             break;
         case 0x14: /* val_offset */
             number = take_unsigned(&code);
-            rule_set(state, number, VALUE_OFFSET, (int64_t)take_unsigned(&code) * unit->data_align);
+            rule_set(state, number, VALUE_OFFSET, scaled(take_unsigned(&code), unit));
             break;
         case 0x16: /* val_expression */
             number = take_unsigned(&code);

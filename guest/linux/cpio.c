@@ -174,6 +174,7 @@ void cpio_unpack(char *archive, size_t size)
         NULL; /* the rest of an adopted file's last page, which holds members yet to be read */
     size_t files = 0;
 
+    hard_link_count = 0;
     page_adopt(archive, page_up(size) >> PAGE_SHIFT);
     for (;;) {
         char *at = member.next;
