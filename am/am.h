@@ -175,12 +175,13 @@ AM_API int am_get(struct am *am, uint32_t peer, const struct am_memory *source, 
 /* ---- progress --------------------------------------------------------------------------------- */
 
 /* Take what has arrived: run its handlers, then deferred work. Never blocks. Returns how many messages were
- * handled and pieces of work ended (0: nothing happened), or the error that broke the endpoint (-ECONNRESET: the launcher is gone). */
+ * handled and pieces of work ended (0: nothing happened), or the error that broke the endpoint (-ECONNRESET: the
+ * launcher is gone). */
 AM_API int am_poll(struct am *am);
 
-/* Like am_poll, but wait for something to happen until `deadline` (AM_FOREVER: without end): spin for about
- * the recent round trip (at most 50 us; not at all when the node has more ranks than cores), then sleep on every
- * source at once. Returns what am_poll returned; 0 at the deadline, and after a signal handler ran. */
+/* Like am_poll, but wait for something to happen until `deadline` (AM_FOREVER: without end): spin for 50 us (not at
+ * all when the node has more ranks than cores), then sleep on every source at once. Returns what am_poll
+ * returned; 0 at the deadline, and after a signal handler ran. */
 AM_API int am_wait(struct am *am, uint64_t deadline);
 
 /* Wait until every frame this process sent was acknowledged, serving others meanwhile. 0 or an error. */

@@ -67,7 +67,6 @@ struct am {
     int broken; /* the error that every later call returns; 0 */
     bool threads;
     bool fenced;            /* barrier_out has come */
-    uint64_t wait_estimate; /* ns: how long recent waits took */
     uint64_t sleeps;
     uint64_t events; /* polls that handled something, with AM_THREADS */
 

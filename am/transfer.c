@@ -515,6 +515,23 @@ static int copy_now(struct am *am, struct am_link *link, uint64_t remote, void *
     return result;
 }
 
+/* The whole transfer, where the link copies by itself (or there is nothing to copy). -EOPNOTSUPP: it does not. */
+static int transfer_now(struct am *am, struct am_link *link, uint64_t remote, void *local,
+                        size_t length, bool write, const struct finish *finish, am_done *done,
+                        void *context)
+{
+    int result = length ? copy_now(am, link, remote, local, length, write) : 0;
+    int sent;
+
+    if (result == -EOPNOTSUPP)
+        return result;
+    sent = result == 0 ? finish_send(am, link->peer, finish) : 0;
+    if (sent < 0 && sent != -EHOSTDOWN)
+        return sent;
+    done(am, context, result);
+    return 0;
+}
+
 /* Start a get of at least one byte through messages. */
 static int get_start(struct am *am, uint32_t peer, const struct am_memory *source, size_t offset,
                      void *target, size_t length, struct entry **started)
@@ -554,16 +571,10 @@ static int get(struct am *am, uint32_t peer, const struct am_memory *source, siz
     if (unlikely(result < 0))
         return result;
     finish = finish_of(handler, args, nargs);
-
-    result = length ? copy_now(am, link, source->base + offset, target, length, false) : 0;
-    if (result != -EOPNOTSUPP) {
-        int sent = result == 0 ? finish_send(am, peer, &finish) : 0;
-
-        if (sent < 0 && sent != -EHOSTDOWN)
-            return sent;
-        done(am, context, result);
-        return 0;
-    }
+    result = transfer_now(am, link, source->base + offset, target, length, false, &finish, done,
+                          context);
+    if (result != -EOPNOTSUPP)
+        return result;
     result = get_start(am, peer, source, offset, target, length, &started);
     if (result < 0)
         return result;
@@ -604,16 +615,10 @@ static int put(struct am *am, uint32_t peer, const struct am_memory *target, siz
     if (unlikely(result < 0))
         return result;
     finish = finish_of(handler, args, nargs);
-
-    result = length ? copy_now(am, link, target->base + offset, bytes, length, true) : 0;
-    if (result != -EOPNOTSUPP) {
-        int sent = result == 0 ? finish_send(am, peer, &finish) : 0;
-
-        if (sent < 0 && sent != -EHOSTDOWN)
-            return sent;
-        done(am, context, result);
-        return 0;
-    }
+    result = transfer_now(am, link, target->base + offset, bytes, length, true, &finish, done,
+                          context);
+    if (result != -EOPNOTSUPP)
+        return result;
     started = entry_new(am, ENTRY_PUT, peer);
     if (!started)
         return -ENOMEM;

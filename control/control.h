@@ -19,10 +19,10 @@
 #include <stdint.h>
 
 enum {
-    CONTROL_VERSION = 1,      /* of Caravan's own lines; told in caravan_hello and caravan_welcome */
-    CONTROL_MAX_LINE = 8192,  /* bytes, the newline included */
-    CONTROL_MAX_WORDS = 64,   /* in a line */
-    CONTROL_MAX_FDS = 4,      /* with a line */
+    CONTROL_VERSION = 1,     /* of Caravan's own lines; told in caravan_hello and caravan_welcome */
+    CONTROL_MAX_LINE = 8192, /* bytes, the newline included */
+    CONTROL_MAX_WORDS = 64,  /* in a line */
+    CONTROL_MAX_FDS = 4,     /* with a line */
 };
 
 /* A line, taken apart in place. */
@@ -49,7 +49,8 @@ int control_get_number(const struct control_message *message, const char *key, u
                        uint64_t *number);
 
 /* Hexadecimal digits to exactly `size` bytes, and back (`text` holds 2 * size + 1). 0 or -EPROTO. */
-int control_get_bytes(const struct control_message *message, const char *key, void *bytes, size_t size);
+int control_get_bytes(const struct control_message *message, const char *key, void *bytes,
+                      size_t size);
 void control_write_bytes(char *text, const void *bytes, size_t size);
 
 /* Descriptor number `index` of the line, which is then the caller's; -1 where there is none. */
@@ -71,8 +72,8 @@ int control_fd(const struct control_stream *stream);
 /* Send one line (printf's format, without the newline and without `fds=`, which is added) and `count` descriptors, which
  * stay the caller's (they are duplicated while queued). 0, -EMSGSIZE, -EPROTO for a newline in the line, -ENOMEM when
  * too much waits already, or the socket's error. */
-int control_send(struct control_stream *stream, const int *fds, unsigned count, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+int control_send(struct control_stream *stream, const int *fds, unsigned count, const char *format,
+                 ...) __attribute__((format(printf, 4, 5)));
 
 /* Write more of what is queued: 0 when nothing is left, -EAGAIN when something is, or the socket's error. */
 int control_flush(struct control_stream *stream);

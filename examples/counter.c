@@ -13,7 +13,7 @@
 #include <string.h>
 
 enum { ADD, VALUE, TOTAL };
-enum { COUNTERS = 64, ADDITIONS = 20000, OUTSTANDING = 32 };
+enum { COUNTERS = 64, OUTSTANDING = 32 };
 
 struct process {
     uint64_t counters[COUNTERS]; /* those that live here */
@@ -74,10 +74,11 @@ static void add(struct am *am, struct process *process, uint64_t counter, uint64
     process->asked++;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     static struct process process;
     struct am *am;
+    uint64_t additions = argc > 1 ? strtoull(argv[1], NULL, 10) : 20000;
     uint64_t mine = 0, expected;
     int error;
 
@@ -86,7 +87,7 @@ int main(void)
     am_set_handler(am, VALUE, on_value, &process);
     am_set_handler(am, TOTAL, on_total, &process);
 
-    for (uint64_t i = 0; i < ADDITIONS; i++)
+    for (uint64_t i = 0; i < additions; i++)
         add(am, &process, (i * 7919 + am_self(am)) % COUNTERS, 1 + i % 3);
     while (process.answered < process.asked)
         stop("am_wait", am_wait(am, AM_FOREVER));
@@ -103,10 +104,11 @@ int main(void)
         while (process.totals < am_size(am))
             stop("am_wait", am_wait(am, AM_FOREVER));
         expected = 0;
-        for (uint64_t i = 0; i < ADDITIONS; i++)
+        for (uint64_t i = 0; i < additions; i++)
             expected += (1 + i % 3) * am_size(am);
-        printf("%u processes, %d additions each: total %llu, expected %llu\n", am_size(am),
-               ADDITIONS, (unsigned long long)process.total, (unsigned long long)expected);
+        printf("%u processes, %llu additions each: total %llu, expected %llu\n", am_size(am),
+               (unsigned long long)additions, (unsigned long long)process.total,
+               (unsigned long long)expected);
         error = process.total == expected ? 0 : -EPROTO;
     }
     return am_close(am) || error ? 1 : 0;

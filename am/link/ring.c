@@ -23,6 +23,9 @@ enum {
     RING_MASK = RING_LINES - 1,
     RING_POLL_MAX = 64, /* messages that one poll takes from one ring */
 
+    LOOK_FIRST = 1000000, /* ns */
+    LOOK_LAST = 16000000, /* ns: 0.1 % of a core */
+
     RING_REPLY_LINES = (8 + AM_MAX_ARGS * 8 + AM_MAX_REPLY + RING_LINE - 1) / RING_LINE,
     RING_MESSAGE_LINES = (8 + AM_MAX_ARGS * 8 + AM_MAX_MEDIUM + RING_LINE - 1) / RING_LINE,
     /* Room that only replies may use: all that may be owed, the lines that one of them may skip at the end of the ring, and
@@ -60,6 +63,7 @@ struct ring_transport {
     uint32_t capacity;
     struct ring_link **by_peer;
     uint64_t nonce; /* that peers find in our memory when they can read it */
+    uint64_t look;  /* ns: a sleeper's next look at rings whose producers cannot wake it yet */
     uint64_t received, full, copied;
 };
 
@@ -331,6 +335,7 @@ static int ring_activate(struct ring_transport *rings, struct ring_link *ring)
         rings->capacity = capacity;
     }
     rings->active[rings->actives++] = ring;
+    rings->look = LOOK_FIRST;
     return 0;
 }
 
@@ -426,6 +431,7 @@ static bool ring_sleep(struct am_transport *transport, int *fd, uint64_t *deadli
 {
     struct ring_transport *rings = ring_transport(transport);
     struct am *am = transport->am;
+    bool look = false;
 
     *fd = am->bell.event;
     bell_sleep(&am->bell);
@@ -438,13 +444,17 @@ static bool ring_sleep(struct am_transport *transport, int *fd, uint64_t *deadli
         if (unlikely(!ring->belled)) {
             /* Its producer cannot wake us yet. */
             ring->belled = __atomic_load_n(&ring->in->belled, __ATOMIC_ACQUIRE) != 0;
-            if (!ring->belled) {
-                uint64_t soon = am_now(am) + 1000000;
-
-                if (*deadline > soon)
-                    *deadline = soon;
-            }
+            look |= !ring->belled;
         }
+    }
+    if (unlikely(look)) {
+        uint64_t at = am_now(am) + rings->look;
+
+        if (*deadline > at)
+            *deadline = at;
+        /* It may be outside the endpoint for minutes, and we are to cost no CPU. */
+        if (rings->look < LOOK_LAST)
+            rings->look *= 2;
     }
     return false;
 }

@@ -154,7 +154,9 @@ void wire_flush_port(struct wire *wire)
 
     wire->unflushed = false;
     result = wire->port->ops->tx_flush(wire->port);
-    if (unlikely(result < 0)) {
+    if (unlikely(result == -EAGAIN)) {
+        wire->unflushed = true; /* the next poll tries again */
+    } else if (unlikely(result < 0)) {
         wire->broken = result;
         wire->backlog = true;
     }
@@ -306,7 +308,7 @@ int wire_frames(struct wire *wire)
             wire_settle(wire);
     }
     if (taken == 0) {
-        if (wire->next_due == NEVER && !wire->held)
+        if (wire->next_due == NEVER && !wire->held && !wire->unflushed)
             return 0;
         /* The clock costs more than an empty poll. */
         if (wire->polls_to_clock && !wire->helper_turn) {
@@ -372,7 +374,8 @@ static bool wire_sleep(struct am_transport *transport, int *fd, uint64_t *deadli
 
     flush(wire);
     *fd = wire->port->ops->descriptor(wire->port);
-    if (wire->backlog || wire->done || wire->port->ops->rx_next(wire->port, &length))
+    if (wire->backlog || wire->done || wire->unflushed ||
+        wire->port->ops->rx_next(wire->port, &length))
         return true;
     *deadline = min64(*deadline, wire->next_due);
     if (wire->helper && wire->next_due == NEVER)

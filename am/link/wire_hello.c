@@ -37,7 +37,8 @@ static uint16_t size_to_try(const struct wire_peer *peer)
         return peer->told;
     for (size_t i = 0; i < sizeof(steps) / sizeof(*steps); i++)
         smaller += steps[i] < size;
-    step %= smaller + 1; /* from the largest again: the other may not have listened */
+    if (step > smaller)
+        step = peer->hellos % (smaller + 1); /* all again: the other may not have listened */
     for (size_t i = 0; step && i < sizeof(steps) / sizeof(*steps); i++) {
         if (steps[i] < size) {
             size = steps[i];
@@ -96,7 +97,7 @@ void wire_hello_due(struct wire_peer *peer)
     }
     hello_send(peer);
     peer->hellos++;
-    peer->hello_at = am_now(peer->link.am) + min64(pause, WIRE_MAX_TIMEOUT);
+    peer->hello_at = am_now(peer->link.am) + min64(pause, WIRE_HELLO_PAUSE);
     wire_due(peer, peer->hello_at);
     if (peer->hellos >= HELLOS_DOUBT)
         wire_suspect(peer);

@@ -37,7 +37,7 @@ enum {
     WIRE_ACK_EVERY = 8,    /* frames */
     WIRE_LATER_ACKED = 3,  /* frames acknowledged after a hole, which make it a loss */
     WIRE_POLL_FRAMES = 64, /* at most, in one poll */
-    WIRE_PIECE = 8, /* frames handed to the port at once */
+    WIRE_PIECE = 8,        /* frames handed to the port at once */
     WIRE_POLLS_PER_CLOCK = 8,
     WIRE_BATCH = 16,            /* frames, after which a poll looks at what they changed */
     WIRE_KEPT_FOR_MESSAGES = 2, /* of a window, that bulk frames leave free */
@@ -46,7 +46,8 @@ enum {
 #define WIRE_ACK_DELAY     (50 * MICROSECOND)
 #define WIRE_MIN_TIMEOUT   (1 * MILLISECOND)
 #define WIRE_MAX_TIMEOUT   (1 * SECOND)
-#define WIRE_FIRST_TIMEOUT (20 * MILLISECOND) /* before a round trip was measured */
+#define WIRE_HELLO_PAUSE   (500 * MILLISECOND) /* between two, at most */
+#define WIRE_FIRST_TIMEOUT (20 * MILLISECOND)  /* before a round trip was measured */
 
 /* Where sequences begin: every pair that exchanges 4,096 frames crosses the end of the low half. */
 #define WIRE_FIRST_SEQUENCE 0xfffff000ull
@@ -302,7 +303,7 @@ void wire_settle(
     struct wire *wire); /* after frames: losses, what may be sent now, acknowledgements */
 void wire_flush_port(struct wire *wire);
 int wire_frames(struct wire *wire);       /* take and settle; returns the messages delivered */
-int wire_tell_done(struct wire *wire); /* those whose transfers have ended; returns how many */
+int wire_tell_done(struct wire *wire);    /* those whose transfers have ended; returns how many */
 void wire_reopen(struct wire_peer *peer); /* is there room for who was refused? */
 
 static inline struct wire_buffer *wire_buffer_take(struct wire *wire)

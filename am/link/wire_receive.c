@@ -189,6 +189,7 @@ static void owe(struct wire_peer *peer)
     if (peer->owed++ == 0) {
         peer->owed_since = peer->wire->now;
         wire_due(peer, peer->owed_since + WIRE_ACK_DELAY);
+        wire_arm(peer->wire);
     }
 }
 
@@ -317,7 +318,7 @@ int wire_receive(struct wire *wire, const uint8_t *frame, size_t length)
     }
     wire->count[COUNT_RECEIVED]++;
     peer->heard_at = wire->now;
-    if (unlikely(peer->node->waiting)) {
+    if (unlikely(peer->node->waiting || peer->node->silent)) {
         peer->node->waiting = false;
         peer->node->silent = 0;
     }

@@ -18,7 +18,8 @@ static uint64_t pause_between_questions(const struct wire *wire)
     return min64(wire->job->timeout / 8, WIRE_MAX_TIMEOUT);
 }
 
-static void ask_agent(struct wire_peer *peer)
+/* False: the port has no room now. */
+static bool ask_agent(struct wire_peer *peer)
 {
     struct wire *wire = peer->wire;
     struct wire_node *node = peer->node;
@@ -27,18 +28,20 @@ static void ask_agent(struct wire_peer *peer)
         .dst = AM_AGENT(node->node),
         .src = wire->job->process,
         .job = wire->job->job,
-        .seq = node->nonce = ++wire->nonce,
+        .seq = wire->nonce + 1,
         .kind = FRAME_PROBE,
     };
 
     if (!frame)
-        return;
+        return false;
+    node->nonce = ++wire->nonce;
     header.tag = frame_tag(&wire->job_key, &header, 0, 0, 0);
     memcpy(frame, peer->prefix, PORT_HEADER);
     memcpy(frame + PORT_HEADER, &header, sizeof(header));
     wire->port->ops->tx_commit(wire->port, FRAME_PAYLOAD);
     wire->unflushed = true;
     wire->count[COUNT_AGENT_PROBES]++;
+    return true;
 }
 
 void wire_agent_answered(struct wire *wire, const struct frame_header *header)
@@ -100,14 +103,16 @@ void wire_suspect(struct wire_peer *peer)
     uint64_t pause = pause_between_questions(wire);
     uint64_t now = am_now(peer->link.am);
 
-    if (!wire->job->table[node->node].agent)
+    if (!wire->job->table[node->node].agent || !wire->job->timeout)
         return; /* nobody there to ask: the launcher will say when the process ends */
     peer->suspect_at = now + pause;
-    wire_due(peer, peer->suspect_at);
-    if (node->asked_at && now - node->asked_at < pause)
+    if (node->asked_at && now - node->asked_at < pause) {
+        wire_due(peer, peer->suspect_at);
         return;
+    }
     if (node->waiting) {
         node->silent += min64(now - node->asked_at, 2 * pause);
+        node->asked_at = now;
         if (node->silent >= wire->job->timeout) {
             if (wire->helper_turn)
                 wire->backlog = true; /* the program's own thread says so */
@@ -116,9 +121,13 @@ void wire_suspect(struct wire_peer *peer)
             return;
         }
     }
-    node->waiting = true;
-    node->asked_at = now;
-    ask_agent(peer);
+    /* Only a question that was sent can go unanswered. */
+    node->waiting = ask_agent(peer);
+    if (node->waiting)
+        node->asked_at = now;
+    else
+        peer->suspect_at = now + WIRE_ACK_DELAY;
+    wire_due(peer, peer->suspect_at);
 }
 
 /* ---- down -------------------------------------------------------------------------------------------- */

@@ -54,10 +54,27 @@ static inline struct packet_port *packet_of(struct am_port *port)
 
 /* ---- out ------------------------------------------------------------------------------------------- */
 
-/* The frames are lost, as frames may be; the links above send them again. Only a device that is gone is an error. */
-static int lost(int error)
+/* What an error of sending means: -EAGAIN, the socket's buffer is full; 0, frames are lost, as frames may be (an interface
+ * that is down, a device that is busy), and the links above send them again; or the error: the device is gone. */
+static int judge(int error)
 {
+    if (error == EAGAIN || error == ENOBUFS)
+        return -EAGAIN;
     return error == ENXIO || error == ENODEV || error == EBADF ? -error : 0;
+}
+
+/* `sent` frames are out; the others come first now. */
+static void keep_rest(struct packet_port *port, uint32_t sent)
+{
+    uint32_t rest = port->tx_count - sent;
+
+    for (uint32_t i = 0; i < rest && sent; i++) {
+        struct iovec vector = port->vector[i];
+
+        port->vector[i] = port->vector[sent + i];
+        port->vector[sent + i] = vector;
+    }
+    port->tx_count = rest;
 }
 
 static int packet_tx_flush(struct am_port *am_port)
@@ -65,31 +82,37 @@ static int packet_tx_flush(struct am_port *am_port)
     struct packet_port *port = packet_of(am_port);
     uint32_t count = port->tx_count;
     uint32_t sent = 0;
+    int result = 0;
 
-    port->tx_count = 0;
     if (count == 1) {
-        ssize_t result = send(port->fd, port->vector[0].iov_base, port->vector[0].iov_len,
-                              MSG_DONTWAIT);
-
-        return result < 0 ? lost(errno) : 0;
+        if (send(port->fd, port->vector[0].iov_base, port->vector[0].iov_len, MSG_DONTWAIT) < 0)
+            result = judge(errno);
+        port->tx_count = result == -EAGAIN;
+        return result;
     }
-    while (sent < count) {
-        int result = sendmmsg(port->fd, port->message + sent, count - sent, MSG_DONTWAIT);
+    while (sent < count && result == 0) {
+        int done = sendmmsg(port->fd, port->message + sent, count - sent, MSG_DONTWAIT);
 
-        if (result > 0)
-            sent += (uint32_t)result;
-        else if (result < 0 && errno != EINTR)
-            return lost(errno);
+        if (done > 0)
+            sent += (uint32_t)done;
+        if (done < 0 && errno != EINTR) {
+            result = judge(errno);
+            sent += result == 0; /* that one is lost */
+        }
     }
-    return 0;
+    keep_rest(port, sent);
+    return result;
 }
 
 static void *packet_tx_reserve(struct am_port *am_port)
 {
     struct packet_port *port = packet_of(am_port);
 
-    if (port->tx_count == TX_SLOTS && packet_tx_flush(am_port) < 0)
-        return NULL;
+    if (port->tx_count == TX_SLOTS) {
+        packet_tx_flush(am_port);
+        if (port->tx_count == TX_SLOTS)
+            return NULL;
+    }
     return port->vector[port->tx_count].iov_base;
 }
 

@@ -33,7 +33,8 @@ struct am_port_ops {
      * The caller writes the frame there, then commits it; uncommitted space is reused. */
     void *(*tx_reserve)(struct am_port *port);
     void (*tx_commit)(struct am_port *port, size_t length);
-    /* Hand what was committed to the device. 0 or a negative errno that says that the device is gone. */
+    /* Hand what was committed to the device. 0; -EAGAIN: it does not take all now, the rest stays committed; or a
+     * negative errno that says that the device is gone. */
     int (*tx_flush)(struct am_port *port);
 
     /* The next frame received, or NULL. It stays valid until rx_release. `length` counts the Ethernet header. */

@@ -191,6 +191,9 @@ static inline bool ethq_broken(const struct ethq *q)
  * two numbers go with it: what the backend wrote and what it was held against. */
 const char *ethq_report(struct ethq *q, uint32_t *value, uint32_t *limit);
 
+/* Frames committed and not yet answered by the backend; 0 without a connection. */
+unsigned ethq_tx_pending(struct ethq *q);
+
 /* ioctl on /dev/ethq0, the one system call of a rank that talks: ring the doorbells of the `ring`
  * ports, then sleep until one of the `wait` ports is signalled, the interface changes, or the
  * deadline has passed. The ports are local event channels, of this queue or of any other device.

@@ -17,8 +17,7 @@
 
 #define MTU_DEFAULT 1500
 
-/* --- The store
- * ----------------------------------------------------------------------------------- */
+/* --- The store ------------------------------------------------------------------- */
 
 static int read_at(struct netfront *nf, uint32_t transaction, const char *base, const char *key,
                    char value[NETFRONT_VALUE_MAX])
@@ -136,8 +135,7 @@ static int state_switch(struct netfront *nf, int (*body)(struct netfront *nf, ui
     return error == -ENOENT ? 0 : error;
 }
 
-/* --- Messages
- * ------------------------------------------------------------------------------------ */
+/* --- Messages -------------------------------------------------------------------- */
 
 static void say(struct netfront *nf, const char *what, const char *detail)
 {
@@ -149,7 +147,7 @@ static void say(struct netfront *nf, const char *what, const char *detail)
 
 static void say_fault(struct netfront *nf)
 {
-    char numbers[128], value_text[TEXT_DECIMAL_MAX], limit_text[11];
+    char numbers[128], value_text[TEXT_DECIMAL_MAX], limit_text[TEXT_DECIMAL_MAX];
     uint32_t value, limit;
     const char *fault = ethq_report(nf->queue, &value, &limit);
 
@@ -161,8 +159,7 @@ static void say_fault(struct netfront *nf)
     say(nf, fault, numbers);
 }
 
-/* --- Grants: the pages of the queue, in the order of their addresses
- * ----------------------------- */
+/* --- Grants: the pages of the queue, in the order of their addresses ------------- */
 
 #define GRANTED_PAGES (2 + ETHQ_TX_BUFFERS + ETHQ_RX_BUFFERS)
 
@@ -207,8 +204,7 @@ static int grants_make(struct netfront *nf)
     return error;
 }
 
-/* --- The steps
- * ------------------------------------------------------------------------------------ */
+/* --- The steps ------------------------------------------------------------------- */
 
 /* Let go of the connection, if there is one. */
 static void disconnect(struct netfront *nf)

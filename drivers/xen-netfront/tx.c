@@ -26,7 +26,8 @@ static bool tx_take(struct ethq *q, struct netif_tx_response answer)
         ring_break(q, ETHQ_TX_ID, answer.id, ETHQ_TX_BUFFERS);
         return false;
     }
-    if (unlikely(!tx->busy[answer.id])) {
+    /* The second cannot be, unless a program spoilt its own state; but the kernel runs this, too. */
+    if (unlikely(!tx->busy[answer.id] || tx->idle >= ETHQ_TX_BUFFERS)) {
         ring_break(q, ETHQ_TX_IDLE, answer.id, tx->cons);
         return false;
     }
@@ -42,7 +43,7 @@ void ring_tx_reap(struct ethq *q)
     struct ethq_tx *tx = &q->tx;
     uint32_t prod = ring_load(&q->tx_ring.index.rsp_prod);
 
-    if (unlikely(prod - tx->cons > tx->published - tx->cons)) {
+    if (unlikely(prod - tx->cons > tx->published - tx->cons || prod - tx->cons > ETHQ_SLOTS)) {
         ring_break(q, ETHQ_TX_PRODUCER, prod, tx->published);
         return;
     }
@@ -98,6 +99,14 @@ int ethq_tx_commit(struct ethq *q, size_t length)
     q->count.tx_frames++;
     q->count.tx_bytes += length;
     return 0;
+}
+
+unsigned ethq_tx_pending(struct ethq *q)
+{
+    if (!q->link.up || ethq_broken(q))
+        return 0;
+    ring_tx_reap(q);
+    return ethq_broken(q) ? 0 : ETHQ_TX_BUFFERS - q->tx.idle;
 }
 
 bool ethq_flush(struct ethq *q)

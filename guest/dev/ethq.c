@@ -23,15 +23,16 @@
 #include <asm/mman.h>
 #include <asm/poll.h>
 
-#define CONNECT_TIMEOUT (10 * TIME_SECOND)
+#define CONNECT_TIMEOUT (60 * TIME_SECOND) /* dom0 may be busy: emulated, it takes seconds */
+#define DRAIN_TIMEOUT   (TIME_SECOND / 10)
+#define DRAIN_LOOK      (TIME_SECOND / 5000)
 #define WATCH_TOKEN     "ethq"
 
 static struct ethq *queue;
 static struct netfront front;
 static bool started, opened;
 
-/* --- What the handshake needs (netfront.h)
- * ------------------------------------------------------- */
+/* --- What the handshake needs (netfront.h) --------------------------------------- */
 
 static int store_read(void *host, uint32_t transaction, const char *path, char *value, size_t size)
 {
@@ -126,8 +127,7 @@ static const struct netfront_ops front_ops = {
     .log = message,
 };
 
-/* --- The handshake
- * ------------------------------------------------------------------------------- */
+/* --- The handshake --------------------------------------------------------------- */
 
 /* Let the handshake take its next steps, if there are any to take. True: something changed. */
 static bool front_service(void)
@@ -167,8 +167,7 @@ static int front_connect(void)
     return 0;
 }
 
-/* --- The device
- * ----------------------------------------------------------------------------------- */
+/* --- The device ------------------------------------------------------------------ */
 
 static int ethq_open(struct file *file)
 {
@@ -300,10 +299,24 @@ static unsigned ethq_ports(struct file *file, evtchn_port_t *ports, unsigned roo
     return count;
 }
 
+/* A program that ends has sent its last frames, and closing would throw away what the backend has
+ * not taken yet. */
+static void drain(void)
+{
+    uint64_t deadline = time_now() + DRAIN_TIMEOUT;
+
+    if (ethq_flush(queue))
+        event_notify(queue->link.port);
+    while (ethq_tx_pending(queue) && time_now() < deadline)
+        event_wait(NULL, 0, time_now() + DRAIN_LOOK);
+}
+
 void device_ethq_stop(void)
 {
-    if (started)
-        netfront_stop(&front);
+    if (!started)
+        return;
+    drain();
+    netfront_stop(&front);
 }
 
 const struct file_ops device_ethq_ops = {

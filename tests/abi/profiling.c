@@ -5,6 +5,7 @@
  */
 #include <mpi.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static int sends, receives, waits, ranks;
 
@@ -66,6 +67,7 @@ int main(int argc, char **argv)
     MPI_Init(&argc, &argv);
     MPI_Comm_dup(MPI_COMM_WORLD, &comm);
     MPI_Comm_size(comm, &size);
+    CHECK(argc > 1 && size == atoi(argv[1])); /* else it ran on another library than ours */
     PMPI_Comm_rank(comm, &rank);
     value = rank;
     MPI_Allreduce(&value, &sum, 1, MPI_INT, MPI_SUM, comm);

@@ -68,7 +68,7 @@ static void relay_line(struct fixture_job *job, unsigned from, struct control_me
     }
 }
 
-void fixture_relay(struct fixture_job *job)
+void fixture_relay_lines(struct fixture_job *job)
 {
     struct control_message message;
 
@@ -77,8 +77,14 @@ void fixture_relay(struct fixture_job *job)
             relay_line(job, i, &message);
             control_close_fds(&message);
         }
-        job->am[i]->polls_to_control = 1;
     }
+}
+
+void fixture_relay(struct fixture_job *job)
+{
+    fixture_relay_lines(job);
+    for (unsigned i = 0; i < job->size; i++)
+        job->am[i]->polls_to_control = 1;
 }
 
 int fixture_poll(struct fixture_job *job)

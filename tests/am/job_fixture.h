@@ -19,7 +19,10 @@ struct fixture_job {
 void fixture_open(struct fixture_job *job, unsigned size, bool one_copy);
 void fixture_close(struct fixture_job *job);
 
-/* Pass on what the endpoints have sent to their agent. */
+/* Pass on what the endpoints have sent to their agent; other threads may be using the endpoints. */
+void fixture_relay_lines(struct fixture_job *job);
+
+/* The same, and have the endpoints look for it at their next poll. */
 void fixture_relay(struct fixture_job *job);
 
 /* Relay and poll everybody once, in order; returns how many messages were handled. */

@@ -214,6 +214,47 @@ START_TEST(a_wait_ends_at_its_deadline)
 }
 END_TEST
 
+static int fenced[2]; /* 1: has left the fence, or the error */
+
+static void *enter_fence(void *self)
+{
+    int result = am_fence(job.am[(uintptr_t)self]);
+
+    __atomic_store_n(&fenced[(uintptr_t)self], result < 0 ? result : 1, __ATOMIC_SEQ_CST);
+    return NULL;
+}
+
+/* Play the agent for a while. */
+static void relay_for(unsigned milliseconds)
+{
+    for (unsigned i = 0; i < milliseconds; i++) {
+        fixture_relay_lines(&job);
+        usleep(1000);
+    }
+}
+
+START_TEST(a_fence_waits_for_everybody)
+{
+    pthread_t threads[2];
+
+    fenced[0] = fenced[1] = 0;
+    fixture_open(&job, 2, true);
+    pthread_create(&threads[0], NULL, enter_fence, (void *)0);
+    relay_for(100);
+    ck_assert_int_eq(__atomic_load_n(&fenced[0], __ATOMIC_SEQ_CST), 0);
+    pthread_create(&threads[1], NULL, enter_fence, (void *)1);
+    for (int i = 0; i < 100 && (!__atomic_load_n(&fenced[0], __ATOMIC_SEQ_CST) ||
+                                !__atomic_load_n(&fenced[1], __ATOMIC_SEQ_CST));
+         i++)
+        relay_for(100);
+    ck_assert_int_eq(fenced[0], 1);
+    ck_assert_int_eq(fenced[1], 1);
+    for (unsigned i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    fixture_close(&job);
+}
+END_TEST
+
 /* The agent's end closes: nobody would ever wake us. */
 START_TEST(a_wait_ends_when_the_agent_dies)
 {
@@ -237,6 +278,7 @@ int main(void)
     tcase_add_test(waiting, no_interleaving_loses_a_wakeup);
     tcase_add_loop_test(waiting, nobody_oversleeps, 0, 2);
     tcase_add_test(waiting, a_wait_ends_at_its_deadline);
+    tcase_add_test(waiting, a_fence_waits_for_everybody);
     tcase_add_test(waiting, a_wait_ends_when_the_agent_dies);
     suite_add_tcase(suite, waiting);
     runner = srunner_create(suite);

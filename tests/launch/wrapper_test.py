@@ -36,6 +36,7 @@ class WrapperTest(LauncherTest):
 
     def setUp(self):
         super().setUp()
+        self.environment.pop("LD_LIBRARY_PATH", None)  # meson test sets it to build/lib
         directory = tempfile.TemporaryDirectory()
         self.addCleanup(directory.cleanup)
         self.directory = directory.name

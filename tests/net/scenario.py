@@ -65,7 +65,7 @@ class Job:
         if net:
             words += ["--launch-agent", network.LAUNCH_AGENT, "--eth", network.INTERFACE,
                       "-H", ",".join(f"{host}:{slots}" for host in net.hosts)]
-        environment = dict(os.environ, LD_LIBRARY_PATH=LIB, **{MARK: self.mark}, **(env or {}))
+        environment = {**os.environ, "LD_LIBRARY_PATH": LIB, MARK: self.mark, **(env or {})}
         self.began = time.monotonic()
         self.process = subprocess.Popen([*words, *command], stdin=subprocess.DEVNULL, env=environment,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

@@ -24,12 +24,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ETHERTYPE 0x88b5         /* IEEE's first one for experiments */
-#define WINDOW    120            /* frames; a queue pair has buffers for 128 */
-#define SPIN_NS   20000          /* look again for so long before sleeping */
-#define GIVE_UP   500000000ull   /* ns without progress: what is on its way is lost */
-#define SILENCE   60000000000ull /* ns without any frame: the other side is gone */
-#define FAREWELLS 20             /* last frames, in case some are lost */
+#define ETHERTYPE 0x88b5          /* IEEE's first one for experiments */
+#define WINDOW    120             /* frames; a queue pair has buffers for 128 */
+#define SPIN_NS   20000           /* look again for so long before sleeping */
+#define GIVE_UP   500000000ull    /* ns without progress: what is on its way is lost */
+#define SILENCE   120000000000ull /* ns without any frame: the other side is gone */
+#define FAREWELLS 20              /* last frames, in case some are lost */
 
 enum kind { DATA, ACK, DONE };
 

@@ -455,6 +455,7 @@ START_TEST(an_unplugged_node_is_declared_down_by_name)
     for (unsigned i = 0; i < 3; i++)
         send_one(i, (i + 1) % 3, 0, 10);
     settle();
+    net.nap = SECOND;
     sim_cut(net.sim, net_mac(1), NULL, UINT64_MAX);
     send_one(0, 1, 1, 10);
     start = net_now(&net);

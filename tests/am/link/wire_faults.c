@@ -5,7 +5,7 @@
  *
  * Each seed is a network of its own: how many processes, which faults, which partitions, who computes for how long, what is
  * sent. A failure prints its seed; `wire_faults --seed N` plays it again, and `wire_faults --messages N` runs as many seeds as N
- * messages take.
+ * messages take (for a long run: --small --each 100000 --messages 1000000000).
  */
 #include <errno.h>
 #include <getopt.h>
@@ -68,6 +68,7 @@ struct trial {
 };
 
 static bool verbose;
+static bool small; /* short messages only: for long runs */
 
 static uint64_t draw(struct trial *trial, uint64_t limit)
 {
@@ -122,6 +123,8 @@ static size_t length_of(unsigned from, unsigned to, uint64_t number)
 {
     uint64_t z = mix(from + 100, to, number);
 
+    if (small)
+        return z % 32;
     switch (z % 16) {
     case 0:
         return 0;
@@ -321,7 +324,7 @@ static void act(struct trial *trial, struct process *process)
 
         if (peer == process->self)
             continue;
-        if (draw(trial, 40) == 0 && process->transfers < trial->goal / 8) {
+        if (!small && draw(trial, 40) == 0 && process->transfers < trial->goal / 8) {
             start_transfer(trial, process, peer);
         } else if (draw(trial, 10) == 0 && process->asked[peer] < trial->goal / 4) {
             result = am_request_reply(am, peer, HANDLER_ASK, &process->asked[peer], 1, NULL, 0);
@@ -404,6 +407,7 @@ static uint64_t run(uint64_t seed, uint64_t messages)
     trial->fatal = draw(trial, 8) == 0;
     trial->victim = (unsigned)draw(trial, trial->size);
     net_open(&trial->net, &options);
+    trial->net.nap = 5000000; /* the next round may have something to send */
     trial->net.hasty = draw(trial, 4) == 0 && faults.delay < 1000000;
     for (unsigned i = 0; i < trial->size; i++) {
         struct process *process = &trial->process[i];
@@ -430,7 +434,7 @@ static uint64_t run(uint64_t seed, uint64_t messages)
         }
     }
     start = net_now(&trial->net);
-    deadline = start + 600 * SECOND;
+    deadline = start + 600 * SECOND + messages * (SECOND / 100);
     cut_at = start + draw(trial, SECOND / 10);
     next_away = start + draw(trial, SECOND / 20);
 
@@ -438,12 +442,13 @@ static uint64_t run(uint64_t seed, uint64_t messages)
         uint64_t now = net_now(&trial->net);
 
         if (now > deadline || rounds > ROUNDS_MOST)
-            fail(trial, "not finished after %llu rounds", (unsigned long long)rounds);
+            fail(trial, "not finished in time, after %llu rounds", (unsigned long long)rounds);
         for (unsigned i = 0; i < trial->size; i++)
             if (trial->net.away[i] <= now)
                 act(trial, &trial->process[i]);
         if (rounds == ROUNDS_HASTY)
-            trial->net.hasty = false;
+            trial->net.nap = 5000000; /* the next round may have something to send */
+        trial->net.hasty = false;
         if (trial->fatal && now >= cut_at) {
             /* Somebody pulls the cable. */
             sim_cut(trial->net.sim, net_mac(trial->victim), NULL, UINT64_MAX);
@@ -503,11 +508,9 @@ static uint64_t run(uint64_t seed, uint64_t messages)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"seed", required_argument, NULL, 's'},
-        {"messages", required_argument, NULL, 'm'},
-        {"each", required_argument, NULL, 'e'},
-        {"verbose", no_argument, NULL, 'v'},
-        {0},
+        {"seed", required_argument, NULL, 's'}, {"messages", required_argument, NULL, 'm'},
+        {"each", required_argument, NULL, 'e'}, {"small", no_argument, NULL, 'l'},
+        {"verbose", no_argument, NULL, 'v'},    {0},
     };
     uint64_t messages = 1000000, each = 1000, total = 0, told = 0, seeds = 0, first = 1;
     int option;
@@ -523,12 +526,15 @@ int main(int argc, char **argv)
         case 'e':
             each = strtoull(optarg, NULL, 0);
             break;
+        case 'l':
+            small = true;
+            break;
         case 'v':
             verbose = true;
             break;
         default:
-            fprintf(stderr,
-                    "usage: wire_faults [--seed FIRST] [--messages N] [--each N] [--verbose]\n");
+            fprintf(stderr, "usage: wire_faults [--seed FIRST] [--messages N] [--each N][--small] "
+                            "[--verbose]\n");
             return 2;
         }
     }

@@ -82,6 +82,7 @@ void net_open(struct net *net, const struct net_options *options)
 {
     memset(net, 0, sizeof(*net));
     net->size = options->size;
+    net->nap = 20 * 1000000000ull;
     net->sim = sim_open(options->seed, options->faults);
     MUST(net->sim);
     for (unsigned i = 0; i < options->size; i++) {
@@ -111,7 +112,7 @@ void net_close(struct net *net)
 int net_round(struct net *net)
 {
     uint64_t now = net_now(net);
-    uint64_t until = now + 20 * 1000000000ull;
+    uint64_t until = now + net->nap;
     bool come = false;
     int handled = 0;
 

@@ -23,6 +23,7 @@ struct net {
         bool dead; /* leaves probes unanswered */
     } agent[NET_MOST];
     uint64_t away[NET_MOST]; /* computes until then and makes no call */
+    uint64_t nap;            /* how far time may jump when nothing is going on */
     bool hasty;              /* goes by small steps of time, and never says that it sleeps */
 };
 

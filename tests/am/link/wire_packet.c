@@ -174,7 +174,7 @@ static void lead(struct am *am, bool measure)
     start = am_now(am);
     for (uint64_t i = 0; i < (measure ? 500000 : 20000); i++) {
         uint64_t args[] = {i, 0};
-        uint64_t payload = (uint8_t)i * 0x0101010101010101;
+        uint64_t payload = (i & 0xff) * 0x0101010101010101;
 
         request(am, HANDLER_PING, args, 2, &payload, 8);
     }

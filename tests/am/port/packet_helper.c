@@ -154,7 +154,8 @@ int main(int argc, char **argv)
     }
     alarm(60);
 
-    refused(program, (const char *[]){"-", "0x88b5", "1", "0", "0-1", NULL}, "name one with --eth:");
+    refused(program, (const char *[]){"-", "0x88b5", "1", "0", "0-1", NULL},
+            "name one with --eth:");
     refused(program, (const char *[]){"eth77", "0x88b5", "1", "0", "0-1", NULL},
             "no interface eth77");
     refused(program, (const char *[]){"lo", "0x88b5", "1", "0", "0-1", NULL}, "not Ethernet");

@@ -499,6 +499,33 @@ static void check_bookkeeping(void)
         require(q->rx.grant[i] == TEST_GRANT_RX + i);
 }
 
+/* The kernel works on the same state as its process, which may have spoilt it: what the kernel
+ * calls must neither write elsewhere (the pages around are not mapped) nor run for ever. */
+START_TEST(a_process_spoils_its_own_state)
+{
+    srand(3);
+    for (int round = 0; round < 3000; round++) {
+        uint8_t *spoil = rand() % 2 ? (uint8_t *)&q->tx : (uint8_t *)&q->rx;
+        uint32_t value, limit;
+
+        send_frames(rand() % 8);
+        for (int i = rand() % 8; i >= 0; i--)
+            ((uint32_t *)spoil)[rand() % (offsetof(struct ethq_tx, grant) / 4)] = rand() * 3u;
+        q->tx_ring.index.rsp_prod = rand() % 2 ? rand() * 3u : q->tx.cons + rand() % 300;
+        q->broken.fault = rand() % 4 ? ETHQ_SOUND : (unsigned)rand();
+        ethq_flush(q);
+        ethq_arm(q);
+        ethq_tx_pending(q);
+        ethq_report(q, &value, &limit);
+        ethq_link_down(q);
+        for (int i = 0; i < ETHQ_RX_BUFFERS; i++)
+            q->rx.grant[i] = TEST_GRANT_RX + i;
+        backend_connect(&b, q);
+        check_bookkeeping();
+    }
+}
+END_TEST
+
 /* One random act of a backend: mostly right, now and then a random write to a page that it can
  * write. */
 static void act(void)
@@ -654,6 +681,7 @@ int main(void)
     tcase_add_test(tests, rx_answer_changes_while_held);
     tcase_add_test(tests, rx_answer_changes_while_it_is_checked);
     tcase_add_test(tests, closing_trusts_nothing);
+    tcase_add_test(tests, a_process_spoils_its_own_state);
     tcase_add_loop_test(tests, random_backend, 0, 20);
     suite_add_tcase(suite, tests);
     runner = srunner_create(suite);

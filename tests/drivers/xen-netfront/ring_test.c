@@ -316,6 +316,23 @@ START_TEST(a_sender_without_buffers_is_woken)
 }
 END_TEST
 
+START_TEST(pending_frames_are_those_unanswered)
+{
+    ck_assert_uint_eq(ethq_tx_pending(q), 0);
+    ck_assert_ptr_nonnull(ethq_tx_reserve(q));
+    ck_assert_uint_eq(ethq_tx_pending(q), 0);
+    send_frame(0);
+    send_frame(1);
+    ck_assert_uint_eq(ethq_tx_pending(q), 2);
+    ethq_flush(q);
+    take_frame(0);
+    backend_tx_push(&b);
+    ck_assert_uint_eq(ethq_tx_pending(q), 1);
+    ethq_link_down(q);
+    ck_assert_uint_eq(ethq_tx_pending(q), 0);
+}
+END_TEST
+
 START_TEST(a_held_frame_stays)
 {
     size_t first, again;
@@ -410,6 +427,7 @@ int main(void)
     tcase_add_test(tests, a_polling_frontend_gets_no_signals);
     tcase_add_test(tests, a_sleeping_frontend_gets_one_signal);
     tcase_add_test(tests, a_sender_without_buffers_is_woken);
+    tcase_add_test(tests, pending_frames_are_those_unanswered);
     tcase_add_test(tests, a_held_frame_stays);
     tcase_add_test(tests, a_lost_connection_takes_its_frames_with_it);
     tcase_add_test(tests, pages_start_zeroed);

@@ -57,8 +57,7 @@ void store_remove(struct store *store, const char *path)
     store->interfered = true;
 }
 
-/* --- What the frontend calls
- * --------------------------------------------------------------------- */
+/* --- What the frontend calls ----------------------------------------------------- */
 
 static int call(struct store *store)
 {
@@ -259,8 +258,7 @@ void store_init(struct store *store, struct ethq *queue)
     store->grants_left = 2 * STORE_PAGES;
 }
 
-/* --- The other side
- * ------------------------------------------------------------------------------- */
+/* --- The other side -------------------------------------------------------------- */
 
 static const char *front(struct store *store, const char *key)
 {

@@ -26,10 +26,17 @@ domain() {
 # console NAME: the file with everything that a domain has written.
 console() { echo "/host/console/guest-$1.log"; }
 
-# console_wait NAME PATTERN SECONDS: until a line like that has been written.
+# console_wait NAME PATTERN SECONDS: until a line like that has been written. Fails when time is up
+# or the domain has gone without.
 console_wait() {
     for try in $(seq $(($3 * 5))); do
         grep -q -- "$2" "$(console "$1")" 2>/dev/null && return
+        if [ $((try % 25)) -eq 0 ] && ! xl domid "$1" >/dev/null 2>&1; then
+            usleep 500000 # xenconsoled may be a little behind
+            grep -q -- "$2" "$(console "$1")" && return
+            echo "$1 has gone without a line like \"$2\""
+            return 1
+        fi
         usleep 200000
     done
     echo "$1: no line like \"$2\" within $3 s"
