@@ -2,6 +2,7 @@
 /* Reading and writing open files. */
 #include "guest/linux/calls.h"
 #include "guest/linux/file.h"
+#include "guest/linux/signal.h"
 #include "guest/linux/user.h"
 
 #include <linux/uio.h>
@@ -300,6 +301,7 @@ static long file_copy(struct file *in, uint64_t *in_offset, struct file *out, si
     static char buffer[PAGE_SIZE];
     size_t total = 0;
 
+    count = MIN(count, TRANSFER_MAX);
     while (total < count) {
         size_t part = MIN(count - total, sizeof buffer);
         ssize_t got = in->ops->read(in, buffer, part, *in_offset), put;
@@ -313,7 +315,7 @@ static long file_copy(struct file *in, uint64_t *in_offset, struct file *out, si
         if (!out->ops->stream)
             out->position += (uint64_t)put;
         total += (size_t)put;
-        if (put < got)
+        if (put < got || signal_due())
             break;
     }
     return (long)total;

@@ -56,7 +56,7 @@ static long range_mapped(uint64_t address, uint64_t length)
 
     if (address & ~PAGE_MASK)
         return -EINVAL;
-    if (address > USER_TOP || page_up(length) > USER_TOP - address)
+    if (address > USER_TOP || length > USER_TOP - address)
         return -ENOMEM;
     while (at < address + length) {
         struct area *area = vm_find(at);

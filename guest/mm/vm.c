@@ -284,13 +284,13 @@ int vm_protect(uint64_t address, uint64_t length, unsigned prot)
     uint64_t end, mapped_to = address;
     struct area *area;
 
-    length = page_up(length);
     if (address & ~PAGE_MASK || prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC))
         return -EINVAL;
     if (!length)
         return 0;
-    if (range_bad(address, length))
+    if (length > USER_TOP || range_bad(address, page_up(length)))
         return -ENOMEM;
+    length = page_up(length);
     end = address + length;
     for (area = vm_find(address); area && area->start <= mapped_to && mapped_to < end;
          area = area->next) {
@@ -411,7 +411,7 @@ int vm_advise(uint64_t address, uint64_t length, int advice)
     uint64_t end;
     struct area *area;
 
-    if (range_bad(address, page_up(length)))
+    if (length > USER_TOP || range_bad(address, page_up(length)))
         return -EINVAL;
     end = address + page_up(length);
     switch (advice) {
@@ -462,7 +462,7 @@ uint64_t vm_brk(uint64_t end)
     uint64_t old = page_up(brk_end), new = page_up(end);
     struct area *above;
 
-    if (end < brk_start || new > VM_MMAP_TOP)
+    if (end < brk_start || end > VM_MMAP_TOP)
         return brk_end;
     if (new < old) {
         vm_unmap(new, old - new);
