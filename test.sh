@@ -35,6 +35,7 @@ packages=(
     qemu-system-x86 busybox-static cpio xz-utils
     netpipe-openmpi                                         # programs that nobody here wrote
     iproute2 ethtool libcap2-bin python3 gnuplot-nox        # namespaces, capabilities, comparisons
+    g++ bc sqlite3 python3-numpy libblas-dev                # programs that the guest kernel runs
     cmake make autoconf automake gfortran                   # builds that use our mpicc
     clang llvm libclang-rt-14-dev clang-format              # fuzz targets, formatting
     procps git ca-certificates

@@ -13,6 +13,7 @@
 #include <asm/signal.h>
 
 struct clone_args;
+struct file;
 struct flock;
 struct iovec;
 struct itimerval;
@@ -33,6 +34,11 @@ struct tms;
 /* name.c: look up a name of the process's. `empty`: an empty name means `directory` itself (AT_EMPTY_PATH).
  * The result points into a buffer that lives until the second next call. */
 int name_find(int directory, const char *user_name, bool follow, bool empty, struct path *path);
+/* The same where it has to be there: -ENOENT. */
+long name_existing(int directory, const char *name, bool follow, bool empty, struct path *path);
+/* /dev/stdin, /dev/fd/N and /proc/self/fd/N name the file behind a descriptor. NULL: another name, or no
+ * such file. */
+struct file *name_descriptor(const char *name);
 /* The absolute path of what was looked up, for heap_free; NULL where it has none or memory is short. */
 char *name_absolute(const struct path *path);
 
@@ -78,7 +84,7 @@ long sys_dup2(int descriptor, int copy);
 long sys_fcntl(int descriptor, int command, uint64_t argument);
 long sys_flock(int descriptor, int operation);
 
-/* name.c */
+/* name.c, directory.c */
 long sys_newfstatat(int directory, const char *name, struct stat *to, unsigned flags);
 long sys_stat(const char *name, struct stat *to);
 long sys_lstat(const char *name, struct stat *to);

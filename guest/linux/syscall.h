@@ -26,7 +26,7 @@ extern struct registers *user_registers;
     /* descriptor.c */ \
     X(open) X(openat) X(creat) X(close) X(close_range) X(dup) X(dup2) X(dup3) X(fcntl) \
     X(flock) \
-    /* name.c */ \
+    /* name.c, directory.c */ \
     X(stat) X(lstat) X(fstat) X(newfstatat) X(statx) X(statfs) X(fstatfs) X(access) \
     X(faccessat) X(faccessat2) X(getdents64) X(mkdir) X(mkdirat) X(rmdir) X(unlink) \
     X(unlinkat) X(rename) X(renameat) X(renameat2) X(link) X(linkat) X(symlink) X(symlinkat) \

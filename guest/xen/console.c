@@ -27,10 +27,13 @@ static uint32_t ring_used(void)
     return MIN(used, (uint32_t)sizeof ring->out);
 }
 
-/* Sleep until less than `limit` bytes are waiting. False: nobody reads (a second went by). */
+/* A busy host may leave xenconsoled waiting for seconds; one that is gone must not hang the job. */
+#define DRAIN_TIMEOUT (30 * TIME_SECOND)
+
+/* Sleep until less than `limit` bytes are waiting. False: nobody reads. */
 static bool ring_wait_below(uint32_t limit)
 {
-    uint64_t deadline = time_now() + TIME_SECOND;
+    uint64_t deadline = time_now() + DRAIN_TIMEOUT;
 
     while (ring_used() >= limit) {
         event_take(port);

@@ -26,7 +26,7 @@ size_t console_read(char *bytes, size_t size);
 /* The port that rings when there is something to read; 0 in dom0, which has to poll. */
 evtchn_port_t console_port(void);
 
-/* Wait until the other side has taken everything that was written, for a second at most. */
+/* Wait until the other side has taken everything that was written, for half a minute at most. */
 void console_drain(void);
 
 #endif

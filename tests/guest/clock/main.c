@@ -78,8 +78,9 @@ int main(void)
 
     struct rusage usage;
     struct tms ticks;
-    printf("usage: %d %d %d\n", getrusage(RUSAGE_SELF, &usage), usage.ru_maxrss > 0,
-           getrusage(7, &usage) == -1 && errno == EINVAL);
+    printf("usage: %d", getrusage(RUSAGE_SELF, &usage));
+    printf(" %d", usage.ru_maxrss > 0);
+    printf(" %d\n", getrusage(7, &usage) == -1 && errno == EINVAL);
     printf("times: %d\n", times(&ticks) > 0);
     printf("clock: %d\n", clock() >= 0);
     return 0;
