@@ -39,7 +39,7 @@ packages=(
     g++ bc sqlite3 python3-numpy libblas-dev                # programs that the guest kernel runs
     cmake make autoconf automake gfortran                   # builds that use our mpicc
     clang llvm libclang-rt-14-dev clang-format              # fuzz targets, formatting
-    procps git ca-certificates
+    valgrind procps git ca-certificates
 )
 
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/caravan-test.XXXXXX")
