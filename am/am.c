@@ -93,6 +93,7 @@ static int endpoint_make(struct am **result, const struct am_job *job, const str
     am->polls_to_control =
         1; /* lines that came with the last ones of the joining are in no descriptor */
     am->threads = flags & AM_THREADS;
+    am->spin = AM_SPIN;
     error = am_lock_create(am);
     if (error == 0 && !am->job.incarnation &&
         getrandom(&am->job.incarnation, sizeof(am->job.incarnation), 0) < 0)

@@ -179,8 +179,8 @@ AM_API int am_get(struct am *am, uint32_t peer, const struct am_memory *source, 
  * launcher is gone). */
 AM_API int am_poll(struct am *am);
 
-/* Like am_poll, but wait for something to happen until `deadline` (AM_FOREVER: without end): spin for 50 us (not at
- * all when the node has more ranks than cores), then sleep on every source at once. Returns what am_poll
+/* Like am_poll, but wait for something to happen until `deadline` (AM_FOREVER: without end): spin for 50 us (yielding
+ * the core when the node has more ranks than cores), then sleep on every source at once. Returns what am_poll
  * returned; 0 at the deadline, and after a signal handler ran. */
 AM_API int am_wait(struct am *am, uint64_t deadline);
 

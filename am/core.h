@@ -50,6 +50,8 @@ struct am_table; /* am/transfer.c */
  * polls. */
 enum { POLLS_PER_CONTROL = 1024 };
 
+enum { AM_SPIN = 50000 }; /* ns */
+
 struct am {
     /* Hot: read at every message. */
     struct peer *peers; /* job.size of them */
@@ -66,7 +68,8 @@ struct am {
 
     int broken; /* the error that every later call returns; 0 */
     bool threads;
-    bool fenced;            /* barrier_out has come */
+    bool fenced;   /* barrier_out has come */
+    uint64_t spin; /* ns before am_wait sleeps: AM_SPIN, or a test's choice */
     uint64_t sleeps;
     uint64_t events; /* polls that handled something, with AM_THREADS */
 

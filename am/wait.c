@@ -4,8 +4,10 @@
  *
  * The spin is always of one length. One that follows how long recent waits took has a trap: two ranks that have come to put each
  * other to sleep at every message wait for wake-ups, some 50 us a round trip here, which look too long to spin for; so
- * they never stop (measured: 26 us a message instead of 0.2). With more ranks than cores somebody else needs the core: no
- * spin at all.
+ * they never stop (measured: 26 us a message instead of 0.2).
+ *
+ * With more ranks than cores each turn of the spin yields the core. That is much cheaper than to sleep at once: what a rank waits
+ * for is most often in the hands of one that waits for a core, and a wake-up costs ten times a yield.
  */
 #include <errno.h>
 #include <poll.h>
@@ -17,17 +19,9 @@
 #include "control/control.h"
 
 enum {
-    SPIN = 50000,         /* ns */
     WORK_NAP = 200000,    /* ns: between two attempts at what found no room */
     POLLS_PER_CLOCK = 32, /* polls between two looks at the clock */
 };
-
-static inline void spin_pause(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-    __builtin_ia32_pause();
-#endif
-}
 
 void am_lock(struct am *am)
 {
@@ -105,6 +99,17 @@ static int sleep_on_all(struct am *am, uint64_t deadline)
     return result;
 }
 
+/* Let go of the core for a moment: to the core's other half, or to the ranks that share it. */
+static inline void spin_pause(const struct am *am)
+{
+    if (unlikely(am->job.ranks > am->job.cores))
+        sched_yield();
+#if defined(__x86_64__) || defined(__i386__)
+    else
+        __builtin_ia32_pause();
+#endif
+}
+
 /* Poll until something comes, for at most `budget`. Returns what am_poll did; *now is the time at the end. */
 static int spin(struct am *am, uint64_t start, uint64_t budget, uint64_t *now)
 {
@@ -112,7 +117,7 @@ static int spin(struct am *am, uint64_t start, uint64_t budget, uint64_t *now)
         for (unsigned i = 0; i < POLLS_PER_CLOCK; i++) {
             int handled;
 
-            spin_pause();
+            spin_pause(am);
             handled = am_poll(am);
             if (handled != 0) {
                 *now = am_now(am);
@@ -135,26 +140,22 @@ static int spin(struct am *am, uint64_t start, uint64_t budget, uint64_t *now)
 
 static int wait_inside(struct am *am, uint64_t deadline)
 {
-    uint64_t start, now, budget;
+    uint64_t start, now;
     int handled = am_poll(am);
 
     /* What comes at once needs no clock. */
-    for (unsigned i = 0; handled == 0 && i < POLLS_PER_CLOCK && am->job.ranks <= am->job.cores;
-         i++) {
-        spin_pause();
+    for (unsigned i = 0; handled == 0 && am->spin && i < POLLS_PER_CLOCK; i++) {
+        spin_pause(am);
         handled = am_poll(am);
     }
     if (handled != 0)
         return handled;
 
     start = now = am_now(am);
-    budget = am->job.ranks > am->job.cores ? 0 : SPIN;
     if (deadline <= start)
         return 0;
-    if (budget > deadline - start)
-        budget = deadline - start;
-    if (budget)
-        handled = spin(am, start, budget, &now);
+    if (am->spin)
+        handled = spin(am, start, deadline - start < am->spin ? deadline - start : am->spin, &now);
     while (handled == 0 && now < deadline) {
         /* Nobody tells us when there is room again for what waits to be sent. */
         uint64_t until_then = am->work && now + WORK_NAP < deadline ? now + WORK_NAP : deadline;

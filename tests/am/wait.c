@@ -137,7 +137,7 @@ static void open_sleepers(bool fence)
     memset(received, 0, sizeof(received));
     fixture_open(&job, 2, true);
     for (unsigned i = 0; i < 2; i++) {
-        job.am[i]->job.ranks = 3; /* more than cores: never spin, always sleep */
+        job.am[i]->spin = 0; /* always sleep */
         if (fence) {
             job.am[i]->bell.registered = false;
             job.am[i]->bell.page->fence = 1;
