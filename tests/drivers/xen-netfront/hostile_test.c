@@ -472,11 +472,17 @@ END_TEST
 START_TEST(closing_trusts_nothing)
 {
     send_frames(7);
-    q->tx_ring.index.rsp_prod = 0x80000000;
     q->rx_ring.index.rsp_prod = 0x80000000;
     ethq_link_down(q);
     ck_assert_uint_eq(q->count.tx_lost, 7);
     ck_assert_uint_eq(q->count.rx_lost, 0);
+    backend_connect(&b, q);
+    send_frames(7);
+    q->tx_ring.index.rsp_prod = 0x80000000;
+    q->rx_ring.index.rsp_prod = 3;
+    ethq_link_down(q);
+    ck_assert_uint_eq(q->count.tx_lost, 14);
+    ck_assert_uint_eq(q->count.rx_lost, 0); /* broken by then */
 }
 END_TEST
 
