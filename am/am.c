@@ -426,7 +426,7 @@ static __attribute__((noinline)) void tell_waiters(struct am *am)
         bell_ring_slow(&am->bell);
 }
 
-static inline int poll_all(struct am *am)
+int am_poll_inside(struct am *am)
 {
     int handled = 0;
 
@@ -445,12 +445,27 @@ static inline int poll_all(struct am *am)
     return handled;
 }
 
+/* Some programs poll once between two long computations. */
+static inline bool control_is_due(struct am *am)
+{
+#if defined(__x86_64__)
+    uint64_t tick = __builtin_ia32_rdtsc();
+
+    if (likely(tick - am->control_tick < TICKS_PER_CONTROL))
+        return false;
+    am->control_tick = tick;
+#endif
+    return true;
+}
+
 int am_poll(struct am *am)
 {
     int handled;
 
     am_enter(am);
-    handled = poll_all(am);
+    if (unlikely(control_is_due(am)))
+        am->polls_to_control = 1;
+    handled = am_poll_inside(am);
     am_leave(am);
     return handled;
 }

@@ -46,9 +46,12 @@ struct peer {
 
 struct am_table; /* am/transfer.c */
 
-/* The fastest clock there is costs more than an empty poll: look at it, and at the control stream, only every so many
- * polls. */
-enum { POLLS_PER_CONTROL = 1024 };
+/* To look at the control stream is a system call: only every so many polls of a wait, and ticks of the processor's counter
+ * (about a millisecond's worth) for a program that polls by itself. */
+enum {
+    POLLS_PER_CONTROL = 1024,
+    TICKS_PER_CONTROL = 2000000,
+};
 
 enum { AM_SPIN = 50000 }; /* ns */
 
@@ -59,7 +62,8 @@ struct am {
     struct am_transport *wire; /* NULL: the job uses no frames */
     struct am_work *work, **work_end;
     uint32_t polls_to_control;
-    uint32_t waiters; /* threads asleep in am_wait */
+    uint64_t control_tick; /* of the last look by am_poll */
+    uint32_t waiters;      /* threads asleep in am_wait */
     struct handler_entry handlers[AM_HANDLERS];
 
     struct am_job job;
@@ -126,6 +130,9 @@ static inline void am_leave(struct am *am)
 }
 
 /* ---- am/am.c -------------------------------------------------------------------------------------- */
+
+/* am_poll for one who is inside and looks at the clock by himself. */
+int am_poll_inside(struct am *am);
 
 /* The link to `peer`, made now if need be: 0, -EINVAL, -EHOSTDOWN, -ENOMEM. */
 int am_link_to(struct am *am, uint32_t peer, struct am_link **link);

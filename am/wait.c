@@ -118,7 +118,7 @@ static int spin(struct am *am, uint64_t start, uint64_t budget, uint64_t *now)
             int handled;
 
             spin_pause(am);
-            handled = am_poll(am);
+            handled = am_poll_inside(am);
             if (handled != 0) {
                 *now = am_now(am);
                 return handled;
@@ -141,12 +141,12 @@ static int spin(struct am *am, uint64_t start, uint64_t budget, uint64_t *now)
 static int wait_inside(struct am *am, uint64_t deadline)
 {
     uint64_t start, now;
-    int handled = am_poll(am);
+    int handled = am_poll_inside(am);
 
     /* What comes at once needs no clock. */
     for (unsigned i = 0; handled == 0 && am->spin && i < POLLS_PER_CLOCK; i++) {
         spin_pause(am);
-        handled = am_poll(am);
+        handled = am_poll_inside(am);
     }
     if (handled != 0)
         return handled;
@@ -165,7 +165,7 @@ static int wait_inside(struct am *am, uint64_t deadline)
             sleep_behind(am, until_then);
         else
             slept = sleep_on_all(am, until_then);
-        handled = am_poll(am);
+        handled = am_poll_inside(am);
         now = am_now(am);
         if (slept == -EINTR || am->threads)
             break;
