@@ -74,7 +74,8 @@ static void record(uint8_t action, uint8_t detail, uint16_t argument)
         index->rsp_prod += (int8_t)argument;
         break;
     case 1: /* any word of the rings */
-        memcpy(q->tx_ring_page + argument % (2 * ETHQ_PAGE / 4) * 4,
+        slot = argument % (2 * ETHQ_PAGE / 4) * 4;
+        memcpy((slot < ETHQ_PAGE ? q->tx_ring_page : q->rx_ring_page) + slot % ETHQ_PAGE,
                (uint32_t[]){detail * 0x01010101u}, 4);
         break;
     case 2: /* the next receive answer, rightly placed */
