@@ -532,6 +532,24 @@ static int transfer_now(struct am *am, struct am_link *link, uint64_t remote, vo
     return 0;
 }
 
+/* What a get and a put have in common: the arguments are checked, *finish is filled in, and the link copies if it can.
+ * -EOPNOTSUPP: messages must do it. */
+static int transfer_begin(struct am *am, uint32_t peer, uint64_t remote, void *local, size_t length,
+                          bool write, unsigned handler, const uint64_t *args, unsigned nargs,
+                          struct finish *finish, am_done *done, void *context)
+{
+    struct am_link *link;
+    int result;
+
+    if (unlikely(handler >= AM_HANDLERS || nargs > AM_MAX_ARGS))
+        return -EINVAL;
+    result = am_link_to(am, peer, &link);
+    if (unlikely(result < 0))
+        return result;
+    *finish = finish_of(handler, args, nargs);
+    return transfer_now(am, link, remote, local, length, write, finish, done, context);
+}
+
 /* Start a get of at least one byte through messages. */
 static int get_start(struct am *am, uint32_t peer, const struct am_memory *source, size_t offset,
                      void *target, size_t length, struct entry **started)
@@ -561,18 +579,10 @@ static int get(struct am *am, uint32_t peer, const struct am_memory *source, siz
                am_done *done, void *context)
 {
     struct finish finish;
-    struct am_link *link;
     struct entry *started;
-    int result;
+    int result = transfer_begin(am, peer, source->base + offset, target, length, false, handler,
+                                args, nargs, &finish, done, context);
 
-    if (unlikely(handler >= AM_HANDLERS || nargs > AM_MAX_ARGS))
-        return -EINVAL;
-    result = am_link_to(am, peer, &link);
-    if (unlikely(result < 0))
-        return result;
-    finish = finish_of(handler, args, nargs);
-    result = transfer_now(am, link, source->base + offset, target, length, false, &finish, done,
-                          context);
     if (result != -EOPNOTSUPP)
         return result;
     result = get_start(am, peer, source, offset, target, length, &started);
@@ -605,18 +615,10 @@ static int put(struct am *am, uint32_t peer, const struct am_memory *target, siz
     void *bytes = (void *)(uintptr_t)source; /* exposed for reading only */
     struct am_memory exposure;
     struct finish finish;
-    struct am_link *link;
     struct entry *started;
-    int result;
+    int result = transfer_begin(am, peer, target->base + offset, bytes, length, true, handler, args,
+                                nargs, &finish, done, context);
 
-    if (unlikely(handler >= AM_HANDLERS || nargs > AM_MAX_ARGS))
-        return -EINVAL;
-    result = am_link_to(am, peer, &link);
-    if (unlikely(result < 0))
-        return result;
-    finish = finish_of(handler, args, nargs);
-    result = transfer_now(am, link, target->base + offset, bytes, length, true, &finish, done,
-                          context);
     if (result != -EOPNOTSUPP)
         return result;
     started = entry_new(am, ENTRY_PUT, peer);
