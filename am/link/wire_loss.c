@@ -14,6 +14,12 @@ void wire_limit(struct wire_peer *peer)
     peer->tx_limit = min64(peer->tx_edge, peer->tx_una + peer->window);
 }
 
+/* How long ago it was sent last; 0 if that was after the clock was read last (by a handler, in this very poll). */
+static inline uint64_t time_under_way(const struct wire *wire, const struct wire_sent *sent)
+{
+    return wire->now > sent->at ? wire->now - sent->at : 0;
+}
+
 /* The frame has arrived: its payload is needed no more. */
 static inline void release(struct wire_peer *peer, struct wire_sent *sent)
 {
@@ -32,7 +38,7 @@ static inline void release(struct wire_peer *peer, struct wire_sent *sent)
     /* Of a frame that was sent twice, the first may be what arrived: believe in the second only after about the time
      * that it needs. */
     if (sent->order > peer->order_acked &&
-        (sent->times == 1 || wire->now - sent->at >= peer->srtt - peer->srtt / 4))
+        (sent->times == 1 || time_under_way(wire, sent) >= peer->srtt - peer->srtt / 4))
         peer->order_acked = sent->order;
 }
 
@@ -89,9 +95,9 @@ void wire_acknowledged(struct wire_peer *peer, uint64_t ack, uint32_t credit,
 
         /* A round trip that passed mostly while nobody looked says nothing. */
         if (last->times == 1 && last->state != SENT_FREE) {
-            uint64_t rtt = wire->now - last->at;
+            uint64_t rtt = time_under_way(wire, last);
 
-            if (wire->gap <= WIRE_ACK_DELAY || wire->gap <= rtt / 4)
+            if (rtt && (wire->gap <= WIRE_ACK_DELAY || wire->gap <= rtt / 4))
                 measure(peer, rtt);
         }
         for (uint64_t seq = from; seq < ack; seq++) {
