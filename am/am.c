@@ -153,8 +153,14 @@ int am_open(struct am **am, const struct am_options *options)
 
 int am_close(struct am *am)
 {
-    int result = am->broken ? am->broken : am_drain(am);
+    int result;
 
+    am_lock(am);
+    result = am_drain(am);
+    /* The last acknowledgement may be lost: whoever it was for needs us here until it has drained as well. */
+    if (result == 0)
+        result = am_fence(am);
+    am_unlock(am);
     if (am->job.control && !am->broken)
         control_leave(am);
     am_free(am);

@@ -67,7 +67,8 @@ struct am_options {
  * On failure *am is NULL and one line on standard error says what failed and what to do. */
 AM_API int am_open(struct am **am, const struct am_options *options);
 
-/* Leave: drain, tell the launcher, free everything. The endpoint is gone even when this fails. */
+/* Leave: drain, wait until every process of the job has (serving them meanwhile), tell the launcher, free everything.
+ * Collective. The endpoint is gone even when this fails. */
 AM_API int am_close(struct am *am);
 
 /* This process's number, and how many processes the job was started with (0 .. size - 1). */

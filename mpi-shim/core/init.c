@@ -94,7 +94,7 @@ int core_init(const struct core_predefined *predefined, int level, int *provided
 }
 
 /* The program has ended its operations, but not those which it cannot wait for: sends that it freed or that are
- * buffered. Their receivers are served here; then everything sent has to be acknowledged, and everyone be here. */
+ * buffered. Their receivers are served here; am_close waits until everything is acknowledged and everyone is here. */
 int core_finalize(void)
 {
     int error;
@@ -102,13 +102,8 @@ int core_finalize(void)
     core_lock();
     while (peers_busy() || buffered_busy() || requests_detached > 0 || rendezvous_busy())
         core_wait();
-    error = am_drain(core.am);
-    if (error == 0)
-        error = am_fence(core.am);
     core.finalized = true;
     core_unlock();
-    if (error)
-        return error_note(ERR_OTHER, "the processes could not end together: %s", strerror(-error));
     error = am_close(core.am);
     core.am = NULL;
     comm_predefined_end(core.predefined.world);
@@ -116,5 +111,6 @@ int core_finalize(void)
     contexts_destroy();
     peers_destroy();
     memory_trim();
-    return error ? error_note(ERR_OTHER, "the job could not be left: %s", strerror(-error)) : 0;
+    return error ? error_note(ERR_OTHER, "the processes could not end together: %s", strerror(-error))
+                 : 0;
 }
