@@ -111,6 +111,7 @@ int core_finalize(void)
     contexts_destroy();
     peers_destroy();
     memory_trim();
-    return error ? error_note(ERR_OTHER, "the processes could not end together: %s", strerror(-error))
-                 : 0;
+    return error
+               ? error_note(ERR_OTHER, "the processes could not end together: %s", strerror(-error))
+               : 0;
 }

@@ -283,6 +283,57 @@ START_TEST(reordering_is_not_loss)
 }
 END_TEST
 
+static void pass(uint64_t time)
+{
+    uint64_t end = net_now(&net) + time;
+
+    while (net_now(&net) < end)
+        sim_step(net.sim, end);
+}
+
+/* Answers each message; in the midst of its poll time passes, and the other side takes the answers and sends more. */
+static void on_message_answer(struct am *am, const struct am_message *message, void *context)
+{
+    uint64_t *count = context;
+
+    /* From a handler one defers; the wire does not mind, and this is about the wire. */
+    while (am_request(net.am[1], 0, HANDLER, count, 1, NULL, 0) == -EAGAIN)
+        ck_abort_msg("no room for an answer");
+    if (++*count % 20 == 0) {
+        pass(MILLISECOND);
+        am_poll(net.am[0]);
+        ck_assert_int_eq(am_request(net.am[0], 1, LATE_HANDLER, NULL, 0, NULL, 0), 0);
+        pass(MILLISECOND);
+    }
+}
+
+static void on_nothing(struct am *am, const struct am_message *message, void *context)
+{
+}
+
+START_TEST(what_leaves_and_is_acknowledged_within_one_poll_has_no_negative_round_trip)
+{
+    uint64_t count = 0;
+
+    open_net((struct net_options){.size = 2, .seed = 11});
+    send_one(0, 1, 0, 0); /* they meet */
+    settle();
+    received[0][1] = 0;
+    am_set_handler(net.am[1], HANDLER, on_message_answer, &count);
+    am_set_handler(net.am[1], LATE_HANDLER, on_nothing, NULL);
+    for (unsigned i = 0; i < 48; i++)
+        ck_assert_int_eq(try_send(0, 1, i, 0), 0);
+    pass(MILLISECOND);
+    while (count < 48)
+        am_poll(net.am[1]);
+    settle();
+    ck_assert_uint_eq(received[0][1], 48);
+    ck_assert_uint_lt(peer_of(1, 0)->srtt, 10 * MILLISECOND);
+    ck_assert_uint_lt(peer_of(1, 0)->rto, 100 * MILLISECOND);
+    net_close(&net);
+}
+END_TEST
+
 START_TEST(a_needless_resend_restores_the_window)
 {
     struct sim_faults quick = {.delay = 20000};
@@ -663,6 +714,8 @@ int main(void)
     tcase_add_test(cases, a_retransmission_overtakes_a_late_frame);
     tcase_add_test(cases, only_what_is_missing_is_sent_again);
     tcase_add_test(cases, reordering_is_not_loss);
+    tcase_add_test(cases,
+                   what_leaves_and_is_acknowledged_within_one_poll_has_no_negative_round_trip);
     tcase_add_test(cases, a_needless_resend_restores_the_window);
     tcase_add_test(cases, incast_overruns_nothing);
     tcase_add_test(cases, the_sum_of_grants_stays_below_the_slots);
