@@ -75,6 +75,7 @@ struct am {
     bool fenced;   /* barrier_out has come */
     uint64_t spin; /* ns before am_wait sleeps: AM_SPIN, or a test's choice */
     uint64_t sleeps;
+    uint64_t stirs;  /* polls in which a link moved, though it may have handed nothing up */
     uint64_t events; /* polls that handled something, with AM_THREADS */
 
     am_peer_down *down_function;

@@ -110,9 +110,12 @@ static inline void spin_pause(const struct am *am)
 #endif
 }
 
-/* Poll until something comes, for at most `budget`. Returns what am_poll did; *now is the time at the end. */
-static int spin(struct am *am, uint64_t start, uint64_t budget, uint64_t *now)
+/* Poll until something comes, but for no longer than `budget` in which no link moves: in the midst of a long transfer nothing
+ * is handed up for a while. Returns what am_poll did; *now is the time at the end. */
+static int spin(struct am *am, uint64_t start, uint64_t deadline, uint64_t *now)
 {
+    uint64_t stirs = am->wire ? am->wire->stirs : 0;
+
     while (true) {
         for (unsigned i = 0; i < POLLS_PER_CLOCK; i++) {
             int handled;
@@ -125,7 +128,11 @@ static int spin(struct am *am, uint64_t start, uint64_t budget, uint64_t *now)
             }
         }
         *now = am_now(am);
-        if (*now - start >= budget)
+        if (am->wire && am->wire->stirs != stirs) {
+            stirs = am->wire->stirs;
+            start = *now;
+        }
+        if (*now - start >= am->spin || *now >= deadline)
             return 0;
         if (am->threads) {
             uint64_t seen = am->events;
@@ -155,7 +162,7 @@ static int wait_inside(struct am *am, uint64_t deadline)
     if (deadline <= start)
         return 0;
     if (am->spin)
-        handled = spin(am, start, deadline - start < am->spin ? deadline - start : am->spin, &now);
+        handled = spin(am, start, deadline, &now);
     while (handled == 0 && now < deadline) {
         /* Nobody tells us when there is room again for what waits to be sent. */
         uint64_t until_then = am->work && now + WORK_NAP < deadline ? now + WORK_NAP : deadline;

@@ -79,6 +79,7 @@ struct am_link_ops {
 struct am_transport {
     const struct am_transport_ops *ops;
     struct am *am;
+    uint64_t stirs; /* polls in which something moved, though it may have handed nothing up */
 };
 
 struct am_transport_ops {

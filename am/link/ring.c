@@ -64,6 +64,7 @@ struct ring_transport {
     struct ring_link **by_peer;
     uint64_t nonce; /* that peers find in our memory when they can read it */
     uint64_t look;  /* ns: a sleeper's next look at rings whose producers cannot wake it yet */
+    bool asleep;    /* told producers to ring */
     uint64_t received, full, copied;
 };
 
@@ -434,7 +435,10 @@ static bool ring_sleep(struct am_transport *transport, int *fd, uint64_t *deadli
     bool look = false;
 
     *fd = am->bell.event;
-    bell_sleep(&am->bell);
+    /* Nobody sends through a ring that was not taken yet, and the offer of one wakes us by the control stream. */
+    rings->asleep = rings->actives > 0;
+    if (rings->asleep)
+        bell_sleep(&am->bell);
     for (uint32_t i = 0; i < rings->actives; i++) {
         struct ring_link *ring = rings->active[i];
         const uint8_t *line = ring->in->line[ring->taken & RING_MASK];
@@ -461,7 +465,11 @@ static bool ring_sleep(struct am_transport *transport, int *fd, uint64_t *deadli
 
 static void ring_wake(struct am_transport *transport)
 {
-    bell_wake(&transport->am->bell);
+    struct ring_transport *rings = ring_transport(transport);
+
+    if (rings->asleep)
+        bell_wake(&transport->am->bell);
+    rings->asleep = false;
 }
 
 static void ring_close_link(struct ring_link *ring)

@@ -316,6 +316,8 @@ int wire_frames(struct wire *wire)
             return 0;
         }
         read_clock(wire);
+    } else if (!wire->helper_turn) {
+        wire->gate.transport.stirs++;
     }
     wire->polls_to_clock = WIRE_POLLS_PER_CLOCK;
     if (unlikely(wire->held) && !wire->helper_turn) {

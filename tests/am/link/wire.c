@@ -657,6 +657,40 @@ START_TEST(transfers_of_all_sizes_are_whole)
 }
 END_TEST
 
+/* A clock whose every look takes a microsecond, in which the other side works. */
+static uint64_t busy_clock(void *context)
+{
+    pass(1000);
+    am_poll(net.am[0]);
+    return net_now(&net);
+}
+
+START_TEST(nobody_sleeps_in_the_midst_of_a_transfer)
+{
+    static uint8_t source[400000], target[400000];
+    struct sim_faults faults = {.delay = 20000};
+    struct am_memory memory;
+    uint64_t began;
+
+    open_net((struct net_options){.size = 2, .seed = 6, .faults = &faults});
+    send_one(0, 1, 0, 0); /* they meet */
+    settle();
+    memset(source, 7, sizeof(source));
+    ck_assert_int_eq(am_expose(net.am[0], 1, source, sizeof(source), AM_READ, &memory), 0);
+    began = net_now(&net);
+    net.am[1]->job.clock = busy_clock;
+    ck_assert_int_eq(am_get(net.am[1], 0, &memory, 0, target, sizeof(source), HANDLER,
+                            (uint64_t[]){0}, 1, on_done, NULL),
+                     0);
+    for (unsigned before = dones; dones == before;)
+        ck_assert_int_ge(am_wait(net.am[1], net_now(&net) + SECOND), 0);
+    ck_assert_mem_eq(target, source, sizeof(source));
+    ck_assert_uint_gt(net_now(&net) - began, 2 * (uint64_t)AM_SPIN);
+    ck_assert_uint_eq(net_counter(net.am[1], "sleeps"), 0);
+    net_close(&net);
+}
+END_TEST
+
 static void on_done_unmap(struct am *am, void *context, int status)
 {
     ck_assert_int_eq(status, 0);
@@ -729,6 +763,7 @@ int main(void)
     tcase_add_test(cases, a_peer_that_declared_us_down_says_so);
     tcase_add_test(cases, messages_wait_for_their_handler);
     tcase_add_test(cases, transfers_of_all_sizes_are_whole);
+    tcase_add_test(cases, nobody_sleeps_in_the_midst_of_a_transfer);
     tcase_add_test(cases, a_source_is_let_alone_after_done);
     suite_add_tcase(suite, cases);
     runner = srunner_create(suite);
