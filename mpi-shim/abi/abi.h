@@ -84,6 +84,9 @@ const char *comm_label(const struct comm *comm);
 /* The error handler of files that are opened, and of what fails without a file. */
 extern struct errhandler *file_errhandler;
 
+/* End an entry point that makes a communicator with the core's result, which is NULL in a process that is no member. */
+int comm_made(struct comm *comm, const char *call, int error, MPI_Comm *out, struct comm *made);
+
 /* ---- predefined objects (fill.c) ---------------------------------------------------------------- */
 
 /* Fill in what core_init does not: types, operations, error handlers, info. */

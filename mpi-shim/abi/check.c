@@ -18,6 +18,16 @@ int comm_bad(const struct comm *comm)
     return error_note(MPI_ERR_COMM, "%p is not a communicator", (const void *)comm);
 }
 
+int not_intra(const struct comm *comm)
+{
+    return error_note(MPI_ERR_COMM, "%s is an inter-communicator", comm_label(comm));
+}
+
+int not_inter(const struct comm *comm)
+{
+    return error_note(MPI_ERR_COMM, "%s is not an inter-communicator", comm_label(comm));
+}
+
 int group_bad(const struct group *group)
 {
     if (group == MPI_GROUP_NULL)

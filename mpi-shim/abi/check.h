@@ -74,6 +74,8 @@ static inline bool recv_ok(const void *buffer, int count, const struct datatype 
 #define COLD __attribute__((cold))
 
 COLD int comm_bad(const struct comm *comm);
+COLD int not_intra(const struct comm *comm);
+COLD int not_inter(const struct comm *comm);
 COLD int group_bad(const struct group *group);
 COLD int type_bad(const struct datatype *type);
 COLD int op_bad(const struct op *op);
@@ -92,6 +94,19 @@ COLD int argument_null(const char *name);
     do {                                                                                           \
         if (unlikely(!comm_ok(comm)))                                                              \
             return raise_comm(comm, CALL, comm_bad(comm));                                         \
+    } while (0)
+/* The same, of one kind. */
+#define CHECK_INTRA(comm)                                                                          \
+    do {                                                                                           \
+        CHECK_COMM(comm);                                                                          \
+        if (unlikely((comm)->remote))                                                              \
+            return raise_comm(comm, CALL, not_intra(comm));                                        \
+    } while (0)
+#define CHECK_INTER(comm)                                                                          \
+    do {                                                                                           \
+        CHECK_COMM(comm);                                                                          \
+        if (unlikely(!(comm)->remote))                                                             \
+            return raise_comm(comm, CALL, not_inter(comm));                                        \
     } while (0)
 #define CHECK_GROUP(group)                                                                         \
     do {                                                                                           \

@@ -287,18 +287,11 @@ int PMPI_Alltoallw(const void *send, const int send_counts[], const int send_dis
 }
 EXPORT(MPI_Alltoallw);
 
-static COLD int no_inter(const struct comm *comm)
-{
-    return error_note(MPI_ERR_COMM, "%s is an inter-communicator", comm_label(comm));
-}
-
 #define SCAN(name, function)                                                                       \
     int P##name(const void *send, void *recv, int count, MPI_Datatype type, MPI_Op op,             \
                 MPI_Comm comm)                                                                     \
     {                                                                                              \
-        CHECK_COMM(comm);                                                                          \
-        if (comm->remote)                                                                          \
-            return raise_comm(comm, CALL, no_inter(comm));                                         \
+        CHECK_INTRA(comm);                                                                         \
         CHECK_DATA(send, count, type, comm);                                                       \
         CHECK_NOT_IN_PLACE(recv, comm);                                                            \
         CHECK_DATA(recv, count, type, comm);                                                       \

@@ -34,17 +34,10 @@ int PMPI_Comm_test_inter(MPI_Comm comm, int *flag)
 }
 EXPORT(MPI_Comm_test_inter);
 
-static int no_remote(const struct comm *comm)
-{
-    return error_note(MPI_ERR_COMM, "%s is not an inter-communicator", comm_label(comm));
-}
-
 int PMPI_Comm_remote_size(MPI_Comm comm, int *size)
 {
-    CHECK_COMM(comm);
+    CHECK_INTER(comm);
     CHECK_NOT_NULL_COMM(comm, size);
-    if (!comm->remote)
-        return raise_comm(comm, CALL, no_remote(comm));
     *size = comm->remote->size;
     return MPI_SUCCESS;
 }
@@ -61,10 +54,8 @@ EXPORT(MPI_Comm_group);
 
 int PMPI_Comm_remote_group(MPI_Comm comm, MPI_Group *group)
 {
-    CHECK_COMM(comm);
+    CHECK_INTER(comm);
     CHECK_NOT_NULL_COMM(comm, group);
-    if (!comm->remote)
-        return raise_comm(comm, CALL, no_remote(comm));
     *group = group_retain(comm->remote);
     return MPI_SUCCESS;
 }
@@ -81,12 +72,11 @@ EXPORT(MPI_Comm_compare);
 
 /* ---- making and freeing ----------------------------------------------------------------------------- */
 
-/* The core gives NULL to who is not a member. */
-static int made(struct comm *comm, const char *call, int error, MPI_Comm *out, struct comm *new)
+int comm_made(struct comm *comm, const char *call, int error, MPI_Comm *out, struct comm *made)
 {
     if (error)
         return raise_comm(comm, call, error);
-    *out = new ? new : MPI_COMM_NULL;
+    *out = made ? made : MPI_COMM_NULL;
     return MPI_SUCCESS;
 }
 
@@ -98,7 +88,7 @@ int PMPI_Comm_dup(MPI_Comm comm, MPI_Comm *out)
     CHECK_COMM(comm);
     CHECK_NOT_NULL_COMM(comm, out);
     error = comm_dup(comm, &new);
-    return made(comm, CALL, error, out, new);
+    return comm_made(comm, CALL, error, out, new);
 }
 EXPORT(MPI_Comm_dup);
 
@@ -112,7 +102,7 @@ int PMPI_Comm_dup_with_info(MPI_Comm comm, MPI_Info info, MPI_Comm *out)
     if (info != MPI_INFO_NULL && !info_ok(info))
         return raise_comm(comm, CALL, info_bad(info));
     error = comm_dup(comm, &new);
-    return made(comm, CALL, error, out, new);
+    return comm_made(comm, CALL, error, out, new);
 }
 EXPORT(MPI_Comm_dup_with_info);
 
@@ -126,7 +116,7 @@ int PMPI_Comm_create(MPI_Comm comm, MPI_Group group, MPI_Comm *out)
     if (!group_ok(group))
         return raise_comm(comm, CALL, group_bad(group));
     error = comm_create(comm, group, &new);
-    return made(comm, CALL, error, out, new);
+    return comm_made(comm, CALL, error, out, new);
 }
 EXPORT(MPI_Comm_create);
 
@@ -142,7 +132,7 @@ int PMPI_Comm_create_group(MPI_Comm comm, MPI_Group group, int tag, MPI_Comm *ou
     if (tag < 0)
         return FAIL_COMM(comm, MPI_ERR_TAG, "the tag is %d", tag);
     error = comm_create_group(comm, group, tag, &new);
-    return made(comm, CALL, error, out, new);
+    return comm_made(comm, CALL, error, out, new);
 }
 EXPORT(MPI_Comm_create_group);
 
@@ -156,7 +146,7 @@ int PMPI_Comm_split(MPI_Comm comm, int color, int key, MPI_Comm *out)
     if (color < 0 && color != MPI_UNDEFINED)
         return FAIL_COMM(comm, MPI_ERR_ARG, "the color is %d", color);
     error = comm_split(comm, color, key, &new);
-    return made(comm, CALL, error, out, new);
+    return comm_made(comm, CALL, error, out, new);
 }
 EXPORT(MPI_Comm_split);
 
@@ -175,7 +165,7 @@ int PMPI_Comm_split_type(MPI_Comm comm, int type, int key, MPI_Info info, MPI_Co
         return FAIL_COMM(comm, MPI_ERR_ARG, "the split type is %d; there is MPI_COMM_TYPE_SHARED",
                          type);
     error = comm_split(comm, type == MPI_UNDEFINED ? MPI_UNDEFINED : node, key, &new);
-    return made(comm, CALL, error, out, new);
+    return comm_made(comm, CALL, error, out, new);
 }
 EXPORT(MPI_Comm_split_type);
 

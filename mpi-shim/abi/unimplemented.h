@@ -298,35 +298,6 @@ NONE(MPI_Publish_name, const char *service_name, MPI_Info info, const char *port
 NONE(MPI_Unpublish_name, const char *service_name, MPI_Info info, const char *port_name)
 
 /* Topologies (chapter 7) */
-COMM(MPI_Cart_coords, comm, MPI_Comm comm, int rank, int maxdims, int coords[])
-COMM(MPI_Cart_create, old_comm, MPI_Comm old_comm, int ndims, const int dims[], const int periods[],
-    int reorder, MPI_Comm *comm_cart)
-COMM(MPI_Cart_get, comm, MPI_Comm comm, int maxdims, int dims[], int periods[], int coords[])
-COMM(MPI_Cart_map, comm, MPI_Comm comm, int ndims, const int dims[], const int periods[],
-    int *newrank)
-COMM(MPI_Cart_rank, comm, MPI_Comm comm, const int coords[], int *rank)
-COMM(MPI_Cart_shift, comm, MPI_Comm comm, int direction, int disp, int *rank_source, int *rank_dest)
-COMM(MPI_Cart_sub, comm, MPI_Comm comm, const int remain_dims[], MPI_Comm *new_comm)
-COMM(MPI_Cartdim_get, comm, MPI_Comm comm, int *ndims)
-NONE(MPI_Dims_create, int nnodes, int ndims, int dims[])
-COMM(MPI_Dist_graph_create, comm_old, MPI_Comm comm_old, int n, const int nodes[],
-    const int degrees[], const int targets[], const int weights[], MPI_Info info, int reorder,
-    MPI_Comm * newcomm)
-COMM(MPI_Dist_graph_create_adjacent, comm_old, MPI_Comm comm_old, int indegree, const int sources[],
-    const int sourceweights[], int outdegree, const int destinations[], const int destweights[],
-    MPI_Info info, int reorder, MPI_Comm *comm_dist_graph)
-COMM(MPI_Dist_graph_neighbors, comm, MPI_Comm comm, int maxindegree, int sources[],
-    int sourceweights[], int maxoutdegree, int destinations[], int destweights[])
-COMM(MPI_Dist_graph_neighbors_count, comm, MPI_Comm comm, int *inneighbors, int *outneighbors,
-    int *weighted)
-COMM(MPI_Graph_create, comm_old, MPI_Comm comm_old, int nnodes, const int index[],
-    const int edges[], int reorder, MPI_Comm *comm_graph)
-COMM(MPI_Graph_get, comm, MPI_Comm comm, int maxindex, int maxedges, int index[], int edges[])
-COMM(MPI_Graph_map, comm, MPI_Comm comm, int nnodes, const int index[], const int edges[],
-    int *newrank)
-COMM(MPI_Graph_neighbors, comm, MPI_Comm comm, int rank, int maxneighbors, int neighbors[])
-COMM(MPI_Graph_neighbors_count, comm, MPI_Comm comm, int rank, int *nneighbors)
-COMM(MPI_Graphdims_get, comm, MPI_Comm comm, int *nnodes, int *nedges)
 COMM(MPI_Ineighbor_allgather, comm, const void *sendbuf, int sendcount, MPI_Datatype sendtype,
     void *recvbuf, int recvcount, MPI_Datatype recvtype, MPI_Comm comm, MPI_Request *request)
 COMM(MPI_Ineighbor_allgatherv, comm, const void *sendbuf, int sendcount, MPI_Datatype sendtype,
@@ -352,4 +323,3 @@ COMM(MPI_Neighbor_alltoallv, comm, const void *sendbuf, const int sendcounts[], 
 COMM(MPI_Neighbor_alltoallw, comm, const void *sendbuf, const int sendcounts[],
     const MPI_Aint sdispls[], const MPI_Datatype sendtypes[], void *recvbuf, const int recvcounts[],
     const MPI_Aint rdispls[], const MPI_Datatype recvtypes[], MPI_Comm comm)
-COMM(MPI_Topo_test, comm, MPI_Comm comm, int *status)

@@ -6,6 +6,7 @@
 
 #include "mpi-shim/coll/coll.h"
 #include "mpi-shim/core/p2p.h"
+#include "mpi-shim/topo/topo.h"
 
 enum { TAG_CREATE_GROUP = 1 << 30 };
 
@@ -58,6 +59,7 @@ void comm_destroy(struct comm *comm)
     comm->magic = FREED_MAGIC;
     context_release(comm->context);
     errhandler_release(comm->errhandler);
+    topology_release(comm->topology);
     group_drop(comm->group);
     free(comm);
 }
@@ -87,6 +89,8 @@ int comm_dup(struct comm *comm, struct comm **made)
     if (error)
         return error;
     copy = comm_make(comm, context, group_retain(comm->group));
+    if (comm->topology)
+        copy->topology = topology_retain(comm->topology);
     error = attributes_copy(OBJECT_COMM, comm, comm->attributes, copy, &copy->attributes);
     if (error) {
         comm_free(copy);

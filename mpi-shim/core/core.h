@@ -17,7 +17,7 @@
  * Threads: with THREAD_MULTIPLE, a function marked [lock] takes the core's lock itself; the others read what does
  * not change, or say that the caller holds core_lock.
  *
- * Collectives are declared in coll/coll.h.
+ * Collectives are declared in coll/coll.h, topologies in topo/topo.h.
  */
 #ifndef CORE_CORE_H
 #define CORE_CORE_H
@@ -97,9 +97,9 @@ struct comm {
     struct group *remote; /* of an inter-communicator, else NULL */
     struct errhandler *errhandler;
     struct attributes *attributes;
-    void *topology; /* of topo/ */
-    void *schedule; /* of coll/: what nonblocking collectives remember */
-    void *face;     /* the face's own (Fortran index, ...) */
+    struct topology *topology; /* or NULL */
+    void *schedule;            /* of coll/: what nonblocking collectives remember */
+    void *face;                /* the face's own (Fortran index, ...) */
     bool predefined;
     bool freed; /* MPI_Comm_free was called; pending requests keep it */
     char name[MAX_OBJECT_NAME];
