@@ -45,6 +45,13 @@ static inline bool is_root(int root, const struct comm *comm)
                              #buffer);                                                             \
     } while (0)
 
+/* Nothing is done in place between two groups. */
+#define CHECK_MAY_BE_IN_PLACE(buffer, comm)                                                        \
+    do {                                                                                           \
+        if (unlikely(comm->remote))                                                                \
+            CHECK_NOT_IN_PLACE(buffer, comm);                                                      \
+    } while (0)
+
 #define CHECK_REDUCTION(op, type, comm)                                                            \
     do {                                                                                           \
         if (!op_ok(op))                                                                            \
@@ -99,6 +106,7 @@ int PMPI_Allreduce(const void *send, void *recv, int count, MPI_Datatype type, M
                    MPI_Comm comm)
 {
     CHECK_COMM(comm);
+    CHECK_MAY_BE_IN_PLACE(send, comm);
     CHECK_DATA(send, count, type, comm);
     CHECK_NOT_IN_PLACE(recv, comm);
     CHECK_DATA(recv, count, type, comm);
@@ -127,13 +135,13 @@ EXPORT(MPI_Gather);
 
 /* One count a rank. `displacements` may be left out where `placed` is false. */
 static int counts_check(const void *buffer, const int *counts, const int *displacements,
-                        bool placed, struct datatype *type, const struct comm *comm)
+                        bool placed, struct datatype *type, int ranks)
 {
     if (!counts)
         return argument_null("counts");
     if (placed && !displacements)
         return argument_null("displacements");
-    for (int i = 0; i < comm->peers; i++) {
+    for (int i = 0; i < ranks; i++) {
         if (!data_ok(buffer, counts[i], type))
             return data_bad(buffer, counts[i], type);
     }
@@ -142,7 +150,7 @@ static int counts_check(const void *buffer, const int *counts, const int *displa
 
 #define CHECK_COUNTS(buffer, counts, displacements, type, comm)                                    \
     do {                                                                                           \
-        int counts_error_ = counts_check(buffer, counts, displacements, true, type, comm);         \
+        int counts_error_ = counts_check(buffer, counts, displacements, true, type, comm->peers);  \
                                                                                                    \
         if (counts_error_)                                                                         \
             return raise_comm(comm, CALL, counts_error_);                                          \
@@ -171,6 +179,7 @@ int PMPI_Allgather(const void *send, int send_count, MPI_Datatype send_type, voi
                    int recv_count, MPI_Datatype recv_type, MPI_Comm comm)
 {
     CHECK_COMM(comm);
+    CHECK_MAY_BE_IN_PLACE(send, comm);
     CHECK_DATA(send, send_count, send_type, comm);
     CHECK_NOT_IN_PLACE(recv, comm);
     CHECK_DATA(recv, recv_count, recv_type, comm);
@@ -201,6 +210,7 @@ int PMPI_Alltoall(const void *send, int send_count, MPI_Datatype send_type, void
                   int recv_count, MPI_Datatype recv_type, MPI_Comm comm)
 {
     CHECK_COMM(comm);
+    CHECK_MAY_BE_IN_PLACE(send, comm);
     CHECK_DATA(send, send_count, send_type, comm);
     CHECK_NOT_IN_PLACE(recv, comm);
     CHECK_DATA(recv, recv_count, recv_type, comm);
@@ -214,6 +224,7 @@ int PMPI_Allgatherv(const void *send, int send_count, MPI_Datatype send_type, vo
                     MPI_Comm comm)
 {
     CHECK_COMM(comm);
+    CHECK_MAY_BE_IN_PLACE(send, comm);
     CHECK_DATA(send, send_count, send_type, comm);
     CHECK_NOT_IN_PLACE(recv, comm);
     CHECK_COUNTS(recv, recv_counts, displacements, recv_type, comm);
@@ -246,6 +257,7 @@ int PMPI_Alltoallv(const void *send, const int send_counts[], const int send_dis
                    const int recv_displacements[], MPI_Datatype recv_type, MPI_Comm comm)
 {
     CHECK_COMM(comm);
+    CHECK_MAY_BE_IN_PLACE(send, comm);
     if (send != MPI_IN_PLACE)
         CHECK_COUNTS(send, send_counts, send_displacements, send_type, comm);
     CHECK_NOT_IN_PLACE(recv, comm);
@@ -275,6 +287,7 @@ int PMPI_Alltoallw(const void *send, const int send_counts[], const int send_dis
     int error = 0;
 
     CHECK_COMM(comm);
+    CHECK_MAY_BE_IN_PLACE(send, comm);
     CHECK_NOT_IN_PLACE(recv, comm);
     if (send != MPI_IN_PLACE)
         error = types_check(send, send_counts, send_displacements, send_types, comm);
@@ -309,8 +322,10 @@ int PMPI_Reduce_scatter(const void *send, void *recv, const int counts[], MPI_Da
     int error;
 
     CHECK_COMM(comm);
+    CHECK_MAY_BE_IN_PLACE(send, comm);
     CHECK_NOT_IN_PLACE(recv, comm);
-    error = counts_check(send, counts, NULL, false, type, comm);
+    /* The result is scattered among the own group. */
+    error = counts_check(send, counts, NULL, false, type, comm->size);
     if (error)
         return raise_comm(comm, CALL, error);
     CHECK_REDUCTION(op, type, comm);
@@ -322,6 +337,7 @@ int PMPI_Reduce_scatter_block(const void *send, void *recv, int count, MPI_Datat
                               MPI_Comm comm)
 {
     CHECK_COMM(comm);
+    CHECK_MAY_BE_IN_PLACE(send, comm);
     CHECK_DATA(send, count, type, comm);
     CHECK_NOT_IN_PLACE(recv, comm);
     CHECK_DATA(recv, count, type, comm);

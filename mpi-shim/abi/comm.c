@@ -125,7 +125,7 @@ int PMPI_Comm_create_group(MPI_Comm comm, MPI_Group group, int tag, MPI_Comm *ou
     struct comm *new = NULL;
     int error;
 
-    CHECK_COMM(comm);
+    CHECK_INTRA(comm);
     CHECK_NOT_NULL_COMM(comm, out);
     if (!group_ok(group))
         return raise_comm(comm, CALL, group_bad(group));
@@ -169,7 +169,7 @@ int PMPI_Comm_split_type(MPI_Comm comm, int type, int key, MPI_Info info, MPI_Co
 }
 EXPORT(MPI_Comm_split_type);
 
-static int comm_end(const char *call, MPI_Comm *handle)
+static int comm_end(const char *call, MPI_Comm *handle, int (*end)(struct comm *))
 {
     struct comm *comm = *handle;
     int error;
@@ -184,7 +184,7 @@ static int comm_end(const char *call, MPI_Comm *handle)
     if (error)
         return raise_comm(comm, call, error);
     handle_forget(HANDLE_COMM, comm);
-    error = comm_free(comm);
+    error = end(comm);
     if (error)
         return raise_world(call, error);
     *handle = MPI_COMM_NULL;
@@ -194,9 +194,56 @@ static int comm_end(const char *call, MPI_Comm *handle)
 int PMPI_Comm_free(MPI_Comm *comm)
 {
     CHECK_NOT_NULL(comm);
-    return comm_end(CALL, comm);
+    return comm_end(CALL, comm, comm_free);
 }
 EXPORT(MPI_Comm_free);
+
+int PMPI_Comm_disconnect(MPI_Comm *comm)
+{
+    CHECK_NOT_NULL(comm);
+    return comm_end(CALL, comm, comm_disconnect);
+}
+EXPORT(MPI_Comm_disconnect);
+
+/* ---- inter-communicators ---------------------------------------------------------------------------- */
+
+/* The bridge and the remote leader matter in the local leader only. */
+int PMPI_Intercomm_create(MPI_Comm comm, int leader, MPI_Comm bridge, int remote_leader, int tag,
+                          MPI_Comm *out)
+{
+    struct comm *new = NULL;
+    int error;
+
+    CHECK_INTRA(comm);
+    CHECK_NOT_NULL_COMM(comm, out);
+    if (leader < 0 || leader >= comm->size)
+        return FAIL_COMM(comm, MPI_ERR_RANK, "the local leader %d is not in %s of %d ranks", leader,
+                         comm_label(comm), comm->size);
+    if (tag < 0)
+        return FAIL_COMM(comm, MPI_ERR_TAG, "the tag is %d", tag);
+    if (comm->rank == leader) {
+        if (!comm_ok(bridge))
+            return raise_comm(comm, CALL, comm_bad(bridge));
+        if (remote_leader < 0 || remote_leader >= bridge->peers)
+            return FAIL_COMM(comm, MPI_ERR_RANK, "the remote leader %d is not in %s of %d ranks",
+                             remote_leader, comm_label(bridge), bridge->peers);
+    }
+    error = intercomm_create(comm, leader, bridge, remote_leader, tag, &new);
+    return comm_made(comm, CALL, error, out, new);
+}
+EXPORT(MPI_Intercomm_create);
+
+int PMPI_Intercomm_merge(MPI_Comm comm, int high, MPI_Comm *out)
+{
+    struct comm *new = NULL;
+    int error;
+
+    CHECK_INTER(comm);
+    CHECK_NOT_NULL_COMM(comm, out);
+    error = intercomm_merge(comm, high != 0, &new);
+    return comm_made(comm, CALL, error, out, new);
+}
+EXPORT(MPI_Intercomm_merge);
 
 /* ---- hints ------------------------------------------------------------------------------------------ */
 

@@ -50,9 +50,6 @@ COMM(MPI_Iscatterv, comm, const void *sendbuf, const int sendcounts[], const int
 
 /* Communicators (chapter 6) */
 COMM(MPI_Comm_idup, comm, MPI_Comm comm, MPI_Comm *newcomm, MPI_Request *request)
-COMM(MPI_Intercomm_create, local_comm, MPI_Comm local_comm, int local_leader, MPI_Comm bridge_comm,
-    int remote_leader, int tag, MPI_Comm *newintercomm)
-COMM(MPI_Intercomm_merge, intercomm, MPI_Comm intercomm, int high, MPI_Comm *newintercomm)
 
 /* Datatypes (chapter 4) */
 NONE(MPI_Pack_external, const char datarep[], const void *inbuf, int incount, MPI_Datatype datatype,
@@ -285,7 +282,6 @@ COMM(MPI_Comm_accept, comm, const char *port_name, MPI_Info info, int root, MPI_
     MPI_Comm *newcomm)
 COMM(MPI_Comm_connect, comm, const char *port_name, MPI_Info info, int root, MPI_Comm comm,
     MPI_Comm *newcomm)
-COMM(MPI_Comm_disconnect, *comm, MPI_Comm *comm)
 NONE(MPI_Comm_join, int fd, MPI_Comm *intercomm)
 COMM(MPI_Comm_spawn, comm, const char *command, char *argv[], int maxprocs, MPI_Info info, int root,
     MPI_Comm comm, MPI_Comm *intercomm, int array_of_errcodes[])

@@ -3,6 +3,7 @@
  * coll/allgather.c: allgather, allgatherv: Bruck for short blocks of one size, else a ring.
  */
 #include "mpi-shim/coll/algorithms.h"
+#include "mpi-shim/coll/inter.h"
 #include "mpi-shim/coll/tags.h"
 
 enum { SHORT = 32 << 10 }; /* bytes in all */
@@ -24,9 +25,14 @@ static int place_own(const void *send, size_t send_count, struct datatype *send_
 int coll_allgather(const void *send, size_t send_count, struct datatype *send_type, void *recv,
                    size_t recv_count, struct datatype *recv_type, struct comm *comm)
 {
-    char *own = (char *)recv + (ptrdiff_t)recv_count * comm->rank * recv_type->extent;
-    int error = place_own(send, send_count, send_type, own, recv_count, recv_type, comm);
+    char *own;
+    int error;
 
+    if (unlikely(comm->remote))
+        return inter_allgather(send, send_count, send_type, recv, recv_count, NULL, NULL, recv_type,
+                               comm);
+    own = (char *)recv + (ptrdiff_t)recv_count * comm->rank * recv_type->extent;
+    error = place_own(send, send_count, send_type, own, recv_count, recv_type, comm);
     if (error || comm->size == 1)
         return error;
     if (recv_count * recv_type->size * (size_t)comm->size <= SHORT)
@@ -38,10 +44,15 @@ int coll_allgatherv(const void *send, size_t send_count, struct datatype *send_t
                     const int *recv_counts, const int *displacements, struct datatype *recv_type,
                     struct comm *comm)
 {
-    char *own = (char *)recv + (ptrdiff_t)displacements[comm->rank] * recv_type->extent;
-    int error = place_own(send, send_count, send_type, own, (size_t)recv_counts[comm->rank],
-                          recv_type, comm);
+    char *own;
+    int error;
 
+    if (unlikely(comm->remote))
+        return inter_allgather(send, send_count, send_type, recv, 0, recv_counts, displacements,
+                               recv_type, comm);
+    own = (char *)recv + (ptrdiff_t)displacements[comm->rank] * recv_type->extent;
+    error = place_own(send, send_count, send_type, own, (size_t)recv_counts[comm->rank], recv_type,
+                      comm);
     if (error || comm->size == 1)
         return error;
     return allgather_ring(recv, recv_counts, displacements, 0, recv_type, comm);

@@ -4,6 +4,7 @@
  * the one k before, so that nobody is sent to by many at once. In place, two processes exchange and each keeps a copy.
  */
 #include "mpi-shim/coll/coll.h"
+#include "mpi-shim/coll/inter.h"
 #include "mpi-shim/coll/tags.h"
 
 /* How the blocks of one side lie. Byte displacements and types of their own for alltoallw. */
@@ -70,6 +71,8 @@ int coll_alltoall(const void *send, size_t send_count, struct datatype *send_typ
     struct blocks out = {.base = (char *)(uintptr_t)send, .count = send_count, .type = send_type};
     struct blocks in = {.base = recv, .count = recv_count, .type = recv_type};
 
+    if (unlikely(comm->remote))
+        return inter_alltoall(send, send_count, send_type, recv, recv_count, recv_type, comm);
     return send == IN_PLACE ? exchange_in_place(&in, comm) : exchange(&out, &in, comm);
 }
 
@@ -86,6 +89,9 @@ int coll_alltoallv(const void *send, const int *send_counts, const int *send_dis
                         .counts = recv_counts,
                         .displacements = recv_displacements};
 
+    if (unlikely(comm->remote))
+        return inter_alltoallv(send, send_counts, send_displacements, send_type, recv, recv_counts,
+                               recv_displacements, recv_type, comm);
     return send == IN_PLACE ? exchange_in_place(&in, comm) : exchange(&out, &in, comm);
 }
 
@@ -103,5 +109,8 @@ int coll_alltoallw(const void *send, const int *send_counts, const int *send_dis
                         .counts = recv_counts,
                         .displacements = recv_displacements};
 
+    if (unlikely(comm->remote))
+        return inter_alltoallw(send, send_counts, send_displacements, send_types, recv, recv_counts,
+                               recv_displacements, recv_types, comm);
     return send == IN_PLACE ? exchange_in_place(&in, comm) : exchange(&out, &in, comm);
 }

@@ -4,12 +4,15 @@
  * after ceil(log2 n) rounds everyone has heard of everyone (Hensgen, Finkel, Manber 1988).
  */
 #include "mpi-shim/coll/coll.h"
+#include "mpi-shim/coll/inter.h"
 #include "mpi-shim/coll/tags.h"
 
 int coll_barrier(struct comm *comm)
 {
     int size = comm->size;
 
+    if (unlikely(comm->remote))
+        return inter_barrier(comm);
     for (int distance = 1; distance < size; distance <<= 1) {
         int to = comm->rank + distance, from = comm->rank - distance;
         int error = coll_sendrecv(NULL, 0, &datatype_bytes, to < size ? to : to - size, NULL, 0,

@@ -3,6 +3,7 @@
  * coll/bcast_binomial.c: down a binomial tree, the largest subtree first.
  */
 #include "mpi-shim/coll/coll.h"
+#include "mpi-shim/coll/inter.h"
 #include "mpi-shim/coll/tags.h"
 
 int coll_bcast(void *buffer, size_t count, struct datatype *type, int root, struct comm *comm)
@@ -11,6 +12,8 @@ int coll_bcast(void *buffer, size_t count, struct datatype *type, int root, stru
     int relative = comm->rank - root + (comm->rank < root ? size : 0);
     int mask = 1, error;
 
+    if (unlikely(comm->remote))
+        return inter_bcast(buffer, count, type, root, comm);
     if (count == 0 || type->size == 0)
         return 0;
     while (mask < size && !(relative & mask))

@@ -3,6 +3,7 @@
  * coll/gather_linear.c: gather, gatherv: everyone sends to the root, which receives all at once.
  */
 #include "mpi-shim/coll/coll.h"
+#include "mpi-shim/coll/inter.h"
 #include "mpi-shim/coll/tags.h"
 #include "mpi-shim/core/memory.h"
 
@@ -38,6 +39,9 @@ static int gather(const void *send, size_t send_count, struct datatype *send_typ
 int coll_gather(const void *send, size_t send_count, struct datatype *send_type, void *recv,
                 size_t recv_count, struct datatype *recv_type, int root, struct comm *comm)
 {
+    if (unlikely(comm->remote))
+        return inter_gather(send, send_count, send_type, recv, recv_count, NULL, NULL, recv_type,
+                            root, comm);
     return gather(send, send_count, send_type, recv, NULL, NULL, recv_count, recv_type, root, comm);
 }
 
@@ -45,6 +49,9 @@ int coll_gatherv(const void *send, size_t send_count, struct datatype *send_type
                  const int *recv_counts, const int *displacements, struct datatype *recv_type,
                  int root, struct comm *comm)
 {
+    if (unlikely(comm->remote))
+        return inter_gather(send, send_count, send_type, recv, 0, recv_counts, displacements,
+                            recv_type, root, comm);
     return gather(send, send_count, send_type, recv, recv_counts, displacements, 0, recv_type, root,
                   comm);
 }

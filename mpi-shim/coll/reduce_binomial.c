@@ -5,6 +5,7 @@
  * result on; another one has the operation's root.
  */
 #include "mpi-shim/coll/coll.h"
+#include "mpi-shim/coll/inter.h"
 #include "mpi-shim/coll/scratch.h"
 #include "mpi-shim/coll/tags.h"
 
@@ -53,6 +54,8 @@ int coll_reduce(const void *send, void *recv, size_t count, struct datatype *typ
     struct scratch own, result;
     void *target = recv;
 
+    if (unlikely(comm->remote))
+        return inter_reduce(send, recv, count, type, op, root, comm);
     if (count == 0)
         return 0;
     if (in_place) {

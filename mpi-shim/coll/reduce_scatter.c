@@ -3,6 +3,7 @@
  * coll/reduce_scatter.c: reduce_scatter, reduce_scatter_block: a reduction to rank 0, then a scatter of the result.
  */
 #include "mpi-shim/coll/coll.h"
+#include "mpi-shim/coll/inter.h"
 #include "mpi-shim/coll/scratch.h"
 
 static int reduce_then_scatter(const void *send, void *recv, const int *counts, size_t each,
@@ -31,11 +32,15 @@ static int reduce_then_scatter(const void *send, void *recv, const int *counts, 
 int coll_reduce_scatter(const void *send, void *recv, const int *counts, struct datatype *type,
                         struct op *op, struct comm *comm)
 {
+    if (unlikely(comm->remote))
+        return inter_reduce_scatter(send, recv, counts, type, op, comm);
     return reduce_then_scatter(send, recv, counts, 0, type, op, comm);
 }
 
 int coll_reduce_scatter_block(const void *send, void *recv, size_t count, struct datatype *type,
                               struct op *op, struct comm *comm)
 {
+    if (unlikely(comm->remote))
+        return inter_reduce_scatter_block(send, recv, count, type, op, comm);
     return reduce_then_scatter(send, recv, NULL, count, type, op, comm);
 }

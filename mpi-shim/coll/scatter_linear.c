@@ -3,6 +3,7 @@
  * coll/scatter_linear.c: scatter, scatterv: the root sends to everyone, all at once.
  */
 #include "mpi-shim/coll/coll.h"
+#include "mpi-shim/coll/inter.h"
 #include "mpi-shim/coll/tags.h"
 #include "mpi-shim/core/memory.h"
 
@@ -38,6 +39,9 @@ static int scatter(const void *send, const int *counts, const int *displacements
 int coll_scatter(const void *send, size_t send_count, struct datatype *send_type, void *recv,
                  size_t recv_count, struct datatype *recv_type, int root, struct comm *comm)
 {
+    if (unlikely(comm->remote))
+        return inter_scatter(send, send_count, NULL, NULL, send_type, recv, recv_count, recv_type,
+                             root, comm);
     return scatter(send, NULL, NULL, send_count, send_type, recv, recv_count, recv_type, root,
                    comm);
 }
@@ -46,6 +50,9 @@ int coll_scatterv(const void *send, const int *send_counts, const int *displacem
                   struct datatype *send_type, void *recv, size_t recv_count,
                   struct datatype *recv_type, int root, struct comm *comm)
 {
+    if (unlikely(comm->remote))
+        return inter_scatter(send, 0, send_counts, displacements, send_type, recv, recv_count,
+                             recv_type, root, comm);
     return scatter(send, send_counts, displacements, 0, send_type, recv, recv_count, recv_type,
                    root, comm);
 }

@@ -25,7 +25,7 @@ void comm_setup(struct comm *comm, uint32_t context, struct group *group)
     comm->magic = COMM_MAGIC;
 }
 
-static struct comm *comm_make(struct comm *parent, uint32_t context, struct group *group)
+struct comm *comm_make(struct comm *parent, uint32_t context, struct group *group)
 {
     struct comm *comm = memory_get(sizeof(*comm));
 
@@ -61,6 +61,10 @@ void comm_destroy(struct comm *comm)
     errhandler_release(comm->errhandler);
     topology_release(comm->topology);
     group_drop(comm->group);
+    if (comm->remote) {
+        group_drop(comm->remote);
+        comm_release(comm->local);
+    }
     free(comm);
 }
 
@@ -77,18 +81,52 @@ int comm_free(struct comm *comm)
     return 0;
 }
 
+struct pending {
+    const struct comm *comm;
+    bool any;
+};
+
+static void find_pending(struct request *request, void *context)
+{
+    struct pending *pending = context;
+
+    pending->any |= request->comm == pending->comm && !request->complete;
+}
+
+int comm_disconnect(struct comm *comm)
+{
+    struct pending pending = {.comm = comm};
+
+    core_lock();
+    /* Each pending request has a reference, but so has one that is complete and not waited for. */
+    while (comm->references > 1) {
+        pending.any = false;
+        request_each(find_pending, &pending);
+        if (!pending.any)
+            break;
+        core_wait();
+    }
+    core_unlock();
+    return comm_free(comm);
+}
+
 int comm_dup(struct comm *comm, struct comm **made)
 {
-    struct comm *copy;
-    uint32_t context;
+    struct team team = {
+        .comm = comm, .size = comm->size, .self = comm->rank, .order = comm->context};
+    struct comm *copy = NULL;
+    uint32_t context = 0;
     int error;
 
-    if (comm->remote)
-        return error_note(ERR_COMM, "an inter-communicator cannot be duplicated yet");
-    error = context_agree(comm, NULL, comm->size, comm->rank, 0, &context);
+    if (comm->remote) {
+        error = intercomm_dup(comm, &copy);
+    } else {
+        error = context_agree(&team, &context);
+        if (!error)
+            copy = comm_make(comm, context, group_retain(comm->group));
+    }
     if (error)
         return error;
-    copy = comm_make(comm, context, group_retain(comm->group));
     if (comm->topology)
         copy->topology = topology_retain(comm->topology);
     error = attributes_copy(OBJECT_COMM, comm, comm->attributes, copy, &copy->attributes);
@@ -105,7 +143,7 @@ static int create_among(struct comm *comm, struct group *group, int tag, struct 
 {
     int *ranks = memory_get((size_t)group->size * sizeof(*ranks));
     int *own = memory_get((size_t)group->size * sizeof(*own));
-    uint32_t context;
+    uint32_t context = 0;
     int error;
 
     for (int i = 0; i < group->size; i++)
@@ -115,8 +153,16 @@ static int create_among(struct comm *comm, struct group *group, int tag, struct 
         if (ranks[i] == UNDEFINED)
             error = error_note(ERR_GROUP, "process %d of the group is not in the communicator", i);
     }
-    if (!error)
-        error = context_agree(comm, ranks, group->size, group->rank, tag, &context);
+    if (!error) {
+        struct team team = {.comm = comm,
+                            .ranks = ranks,
+                            .size = group->size,
+                            .self = group->rank,
+                            .tag = tag,
+                            .order = comm->context};
+
+        error = context_agree(&team, &context);
+    }
     if (!error)
         *made = comm_make(comm, context, group_retain(group));
     free(ranks);
@@ -136,16 +182,12 @@ int comm_create_group(struct comm *comm, struct group *group, int tag, struct co
 int comm_create(struct comm *comm, struct group *group, struct comm **made)
 {
     *made = NULL;
+    if (comm->remote)
+        return intercomm_create_among(comm, group, made);
     if (group->rank == UNDEFINED)
         return 0;
     return create_among(comm, group, 0, made);
 }
-
-struct place {
-    int color;
-    int key;
-    int rank;
-};
 
 static int place_compare(const void *a, const void *b)
 {
@@ -156,26 +198,37 @@ static int place_compare(const void *a, const void *b)
     return left->rank < right->rank ? -1 : left->rank > right->rank;
 }
 
+int places_choose(struct place *places, int count, int color)
+{
+    int chosen = 0;
+
+    for (int i = 0; i < count; i++) {
+        if (places[i].color == color)
+            places[chosen++] = places[i];
+    }
+    qsort(places, (size_t)chosen, sizeof(*places), place_compare);
+    return chosen;
+}
+
 int comm_split(struct comm *comm, int color, int key, struct comm **made)
 {
     struct place mine = {color, key, comm->rank};
-    struct place *all = memory_get((size_t)comm->size * sizeof(*all));
+    struct place *all;
     uint32_t *processes;
     struct group *group;
-    int error, size = 0;
+    int error, size;
 
     *made = NULL;
+    if (comm->remote)
+        return intercomm_split(comm, color, key, made);
+    all = memory_get((size_t)comm->size * sizeof(*all));
     error = coll_allgather(&mine, sizeof(mine), &datatype_bytes, all, sizeof(mine), &datatype_bytes,
                            comm);
     if (error || color == UNDEFINED) {
         free(all);
         return error;
     }
-    for (int i = 0; i < comm->size; i++) {
-        if (all[i].color == color)
-            all[size++] = all[i];
-    }
-    qsort(all, (size_t)size, sizeof(*all), place_compare);
+    size = places_choose(all, comm->size, color);
     processes = memory_get((size_t)size * sizeof(*processes));
     for (int i = 0; i < size; i++)
         processes[i] = comm->process[all[i].rank];

@@ -6,8 +6,8 @@
  * otherwise they propose again from there on. That is one round when the processes' histories are alike.
  *
  * With threads, two communicators may be made at once. In a process only one thread at a time proposes a number: the
- * one whose parent communicator has the lowest context; the others take part without a proposal, which makes
- * everybody try again. The thread with the lowest context of all is thus never refused.
+ * one whose agreement has the lowest order (the context of its parent communicator, which all members know); the others
+ * take part without a proposal, which makes everybody try again. The lowest of all is thus never refused.
  */
 #include <stdlib.h>
 
@@ -15,7 +15,7 @@
 
 static struct taking {
     struct taking *next;
-    uint32_t parent;
+    uint32_t order;
     int tag;
 } * taking; /* agreements under way in this process */
 static bool proposing;
@@ -111,15 +111,6 @@ void contexts_destroy(void)
 
 /* ---- agreement ---------------------------------------------------------------------------------- */
 
-/* A set of ranks of a communicator among which to agree. */
-struct team {
-    struct comm *comm;
-    const int *ranks;
-    int size;
-    int self;
-    int tag;
-};
-
 static int team_rank(const struct team *team, int index)
 {
     return team->ranks ? team->ranks[index] : index;
@@ -127,7 +118,14 @@ static int team_rank(const struct team *team, int index)
 
 enum { VALUES = 3 };
 
-/* The element-wise maximum over the team: up a binomial tree to its first member, and down again. */
+static void values_maximum(int64_t values[VALUES], const int64_t other[VALUES])
+{
+    for (int i = 0; i < VALUES; i++)
+        values[i] = other[i] > values[i] ? other[i] : values[i];
+}
+
+/* The element-wise maximum over the team: up a binomial tree to its first member, across to the other team's, and down
+ * again. */
 static int team_maximum(const struct team *team, int64_t values[VALUES])
 {
     int64_t other[VALUES];
@@ -151,9 +149,16 @@ static int team_maximum(const struct team *team, int64_t values[VALUES])
                               team_rank(team, team->self + mask), team->tag, team->comm);
             if (error)
                 return error;
-            for (int i = 0; i < VALUES; i++)
-                values[i] = other[i] > values[i] ? other[i] : values[i];
+            values_maximum(values, other);
         }
+    }
+    if (team->self == 0 && team->bridge) {
+        error = coll_sendrecv(values, VALUES * sizeof(*values), &datatype_bytes, team->bridge_rank,
+                              other, sizeof(other), &datatype_bytes, team->bridge_rank,
+                              team->bridge_tag, team->bridge);
+        if (error)
+            return error;
+        values_maximum(values, other);
     }
     for (mask >>= 1; mask > 0; mask >>= 1) {
         if (team->self + mask < team->size) {
@@ -170,8 +175,7 @@ static int team_maximum(const struct team *team, int64_t values[VALUES])
 static bool first_to_propose(const struct taking *mine)
 {
     for (const struct taking *other = taking; other; other = other->next) {
-        if (other->parent < mine->parent ||
-            (other->parent == mine->parent && other->tag < mine->tag))
+        if (other->order < mine->order || (other->order == mine->order && other->tag < mine->tag))
             return false;
     }
     return true;
@@ -187,10 +191,9 @@ static uint32_t context_free(uint32_t from)
     return 2 * index;
 }
 
-int context_agree(struct comm *comm, const int *ranks, int size, int self, int tag, uint32_t *made)
+int context_agree(const struct team *team, uint32_t *made)
 {
-    struct team team = {comm, ranks, size, self, tag};
-    struct taking mine = {.parent = comm->context, .tag = tag};
+    struct taking mine = {.order = team->order, .tag = team->tag};
     uint32_t from = 0;
     int error;
 
@@ -213,7 +216,7 @@ int context_agree(struct comm *comm, const int *ranks, int size, int self, int t
         values[0] = proposal;
         values[1] = -(int64_t)proposal;
         values[2] = !proposes;
-        error = team_maximum(&team, values);
+        error = team_maximum(team, values);
         core_lock();
         if (proposes)
             proposing = false;

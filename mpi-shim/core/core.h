@@ -95,6 +95,7 @@ struct comm {
     struct match *coll_match; /* queues of `context + 1` */
     struct group *group;
     struct group *remote; /* of an inter-communicator, else NULL */
+    struct comm *local;   /* of an inter-communicator: its group by itself, for collectives */
     struct errhandler *errhandler;
     struct attributes *attributes;
     struct topology *topology; /* or NULL */
@@ -363,6 +364,8 @@ void group_release(struct group *group);         /* [lock] */
 
 /* ---- communicators ------------------------------------------------------------------------------ */
 
+/* All of them make an inter-communicator of one, but for comm_create_group, which has no such form. */
+
 /* Collective. The error handler and the attributes (by their copy functions) are duplicated too. */
 int comm_dup(struct comm *comm, struct comm **made);
 /* Collective over `comm`; *made is NULL in a process that is not in `group` (for Comm_create) or whose colour is
@@ -373,6 +376,14 @@ int comm_split(struct comm *comm, int color, int key, struct comm **made);
 /* Ranks that share memory: MPI_COMM_TYPE_SHARED. */
 int comm_split_node(struct comm *comm, int key, struct comm **made);
 int comm_free(struct comm *comm);
+/* The same once nothing is under way on it any more. [lock] */
+int comm_disconnect(struct comm *comm);
+/* Join two groups whose leaders can reach each other over `bridge`, which is looked at in the leaders only; `tag` tells
+ * this from other joinings of theirs. */
+int intercomm_create(struct comm *comm, int leader, struct comm *bridge, int remote_leader, int tag,
+                     struct comm **made);
+/* One communicator of both groups, of which the one that is not `high` comes first. */
+int intercomm_merge(struct comm *comm, bool high, struct comm **made);
 int comm_compare(const struct comm *a, const struct comm *b, int *result);
 
 #endif

@@ -139,6 +139,8 @@ void request_unname(struct request *request);
 struct request *request_named(uint64_t name, uint32_t process);
 typedef void request_visit(struct request *request, void *context);
 void request_each_named(request_visit *visit, void *context);
+/* All that request_get gave and that were not put back. */
+void request_each(request_visit *visit, void *context);
 
 static inline void status_empty(struct status *status)
 {
@@ -258,10 +260,23 @@ void context_take(uint32_t context);
 void context_release(uint32_t context);
 void contexts_destroy(void);
 
-/* Take a number (even) that is free in all of the `size` processes of comm that `ranks` names (NULL: all), of
- * which this one is at `self`. Collective among them. */
-int context_agree(struct comm *comm, const int *ranks, int size, int self, int tag,
-                  uint32_t *context);
+/* Processes that agree: some ranks of a communicator, and maybe those of another team. */
+struct team {
+    struct comm *comm;
+    const int *ranks; /* NULL: all */
+    int size;
+    int self; /* place among `ranks` */
+    int tag;
+    /* Which of two agreements under way in a process goes first; the same in all members. */
+    uint32_t order;
+    /* How the first member reaches that of the other team, NULL if there is none. Nobody else looks. */
+    struct comm *bridge;
+    int bridge_rank;
+    int bridge_tag;
+};
+
+/* Take a number (even) that is free in all of the team, or of both. Collective among them. */
+int context_agree(const struct team *team, uint32_t *context);
 
 /* ---- comm.c ------------------------------------------------------------------------------------- */
 
@@ -276,8 +291,26 @@ static inline void comm_release(struct comm *comm)
         comm_destroy(comm);
 }
 void comm_setup(struct comm *comm, uint32_t context, struct group *group);
+/* One that inherits the parent's error handler. It takes over the reference of `group`. */
+struct comm *comm_make(struct comm *parent, uint32_t context, struct group *group);
 /* Empty world or self, at the end. */
 void comm_predefined_end(struct comm *comm);
+
+/* Who goes where when a communicator is split. */
+struct place {
+    int color;
+    int key;
+    int rank;
+};
+
+/* Move those of `color` to the front, in the order of the new communicator; returns how many there are. */
+int places_choose(struct place *places, int count, int color);
+
+/* ---- intercomm.c: what core.h says of inter-communicators --------------------------------------- */
+
+int intercomm_dup(struct comm *comm, struct comm **made);
+int intercomm_create_among(struct comm *comm, struct group *group, struct comm **made);
+int intercomm_split(struct comm *comm, int color, int key, struct comm **made);
 
 /* A message that no process of ours sends: the peer, or what lies between, is broken. */
 void protocol_error(const struct am_message *message, const char *what)

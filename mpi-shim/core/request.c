@@ -12,8 +12,6 @@
 #include "mpi-shim/core/completion.h"
 #include "mpi-shim/core/p2p.h"
 
-enum { CHUNK = 64 };
-
 struct request request_sent = {
     .magic = REQUEST_MAGIC,
     .kind = REQUEST_SEND,
@@ -25,23 +23,43 @@ struct request request_sent = {
 
 /* ---- where they come from --------------------------------------------------------------------- */
 
+enum { CHUNK = 64 };
+
+/* Requests are never given back, so all that there are can be looked through. */
+static struct chunk {
+    struct chunk *next;
+    struct {
+        struct request request __attribute__((aligned(64)));
+    } place[CHUNK];
+} * chunks;
+
 static struct request *requests_free;
 uint32_t requests_detached;
 
 static __attribute__((noinline)) void requests_grow(void)
 {
-    struct request *chunk = aligned_alloc(64, CHUNK * ((sizeof(*chunk) + 63) / 64 * 64));
+    struct chunk *chunk = aligned_alloc(64, sizeof(*chunk));
 
     if (!chunk)
         core_abort(1, "out of memory: no room for another request");
+    chunk->next = chunks;
+    chunks = chunk;
     for (int i = 0; i < CHUNK; i++) {
-        struct request *request = (struct request *)(void *)((char *)chunk +
-                                                             (size_t)i *
-                                                                 ((sizeof(*chunk) + 63) / 64 * 64));
+        struct request *request = &chunk->place[i].request;
 
         request->magic = FREED_MAGIC;
         request->next_free = requests_free;
         requests_free = request;
+    }
+}
+
+void request_each(request_visit *visit, void *context)
+{
+    for (struct chunk *chunk = chunks; chunk; chunk = chunk->next) {
+        for (int i = 0; i < CHUNK; i++) {
+            if (chunk->place[i].request.magic == REQUEST_MAGIC)
+                visit(&chunk->place[i].request, context);
+        }
     }
 }
 

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * coll/inter.c: the forms that collective operations have on inter-communicators (MPI 3.1 section 5.2.3).
+ *
+ * What a group does by itself it does on `local`; rank 0 of each group speaks with that of the other. In rooted
+ * operations the root is ROOT, the others of its group are PROC_NULL and take no part, and the other group names the root's
+ * rank. Nothing is done in place.
+ */
+#include <stdlib.h>
+
+#include "mpi-shim/coll/inter.h"
+#include "mpi-shim/coll/scratch.h"
+#include "mpi-shim/coll/tags.h"
+
+int inter_barrier(struct comm *comm)
+{
+    int error = coll_barrier(comm->local);
+
+    if (!error && comm->rank == 0)
+        error = coll_sendrecv(NULL, 0, &datatype_bytes, 0, NULL, 0, &datatype_bytes, 0, TAG_BARRIER,
+                              comm);
+    return error ? error : coll_barrier(comm->local);
+}
+
+int inter_bcast(void *buffer, size_t count, struct datatype *type, int root, struct comm *comm)
+{
+    int error = 0;
+
+    if (root == PROC_NULL)
+        return 0;
+    if (root == ROOT)
+        return coll_send(buffer, count, type, 0, TAG_BCAST, comm);
+    if (comm->rank == 0)
+        error = coll_recv(buffer, count, type, root, TAG_BCAST, comm);
+    return error ? error : coll_bcast(buffer, count, type, 0, comm->local);
+}
+
+/* ---- reductions --------------------------------------------------------------------------------- */
+
+int inter_reduce(const void *send, void *recv, size_t count, struct datatype *type, struct op *op,
+                 int root, struct comm *comm)
+{
+    struct scratch result;
+    int error;
+
+    if (root == PROC_NULL || count == 0)
+        return 0;
+    if (root == ROOT)
+        return coll_recv(recv, count, type, 0, TAG_REDUCE, comm);
+    scratch_take(&result, type, comm->rank == 0 ? count : 0);
+    error = coll_reduce(send, result.at, count, type, op, 0, comm->local);
+    if (!error && comm->rank == 0)
+        error = coll_send(result.at, count, type, root, TAG_REDUCE, comm);
+    scratch_drop(&result);
+    return error;
+}
+
+/* Rank 0 gets the other group's result in `recv`. */
+static int reduce_across(const void *send, void *recv, size_t count, struct datatype *type,
+                         struct op *op, int tag, struct comm *comm)
+{
+    struct scratch own;
+    int error;
+
+    scratch_take(&own, type, comm->rank == 0 ? count : 0);
+    error = coll_reduce(send, own.at, count, type, op, 0, comm->local);
+    if (!error && comm->rank == 0)
+        error = coll_sendrecv(own.at, count, type, 0, recv, count, type, 0, tag, comm);
+    scratch_drop(&own);
+    return error;
+}
+
+/* A group's result goes to the other group. */
+int inter_allreduce(const void *send, void *recv, size_t count, struct datatype *type,
+                    struct op *op, struct comm *comm)
+{
+    int error;
+
+    if (count == 0)
+        return 0;
+    error = reduce_across(send, recv, count, type, op, TAG_ALLREDUCE, comm);
+    return error ? error : coll_bcast(recv, count, type, 0, comm->local);
+}
+
+/* The other group's result is scattered here; both have as many elements. */
+static int reduce_scatter(const void *send, void *recv, const int *counts, size_t each,
+                          struct datatype *type, struct op *op, struct comm *comm)
+{
+    int *displacements = memory_get((size_t)comm->size * sizeof(*displacements));
+    size_t total = 0, own = counts ? (size_t)counts[comm->rank] : each;
+    struct scratch result;
+    int error;
+
+    for (int i = 0; i < comm->size; i++) {
+        displacements[i] = (int)total;
+        total += counts ? (size_t)counts[i] : each;
+    }
+    scratch_take(&result, type, comm->rank == 0 ? total : 0);
+    error = reduce_across(send, result.at, total, type, op, TAG_REDUCE_SCATTER, comm);
+    if (!error && counts)
+        error = coll_scatterv(result.at, counts, displacements, type, recv, own, type, 0,
+                              comm->local);
+    else if (!error)
+        error = coll_scatter(result.at, each, type, recv, own, type, 0, comm->local);
+    scratch_drop(&result);
+    free(displacements);
+    return error;
+}
+
+int inter_reduce_scatter(const void *send, void *recv, const int *counts, struct datatype *type,
+                         struct op *op, struct comm *comm)
+{
+    return reduce_scatter(send, recv, counts, 0, type, op, comm);
+}
+
+int inter_reduce_scatter_block(const void *send, void *recv, size_t count, struct datatype *type,
+                               struct op *op, struct comm *comm)
+{
+    return reduce_scatter(send, recv, NULL, count, type, op, comm);
+}
+
+/* ---- blocks ------------------------------------------------------------------------------------- */
+
+/* One block for each rank of the other group, as the operation describes them. */
+struct blocks {
+    char *base;
+    size_t count;
+    struct datatype *type;
+    const int *counts;
+    const int *displacements; /* in extents of the type, in bytes where there are `types` */
+    struct datatype *const *types;
+    bool one; /* the same for all */
+};
+
+static char *block_at(const struct blocks *blocks, int rank, size_t *count, struct datatype **type)
+{
+    *count = blocks->counts ? (size_t)blocks->counts[rank] : blocks->count;
+    *type = blocks->types ? blocks->types[rank] : blocks->type;
+    if (blocks->one)
+        return blocks->base;
+    if (blocks->types)
+        return blocks->base + blocks->displacements[rank];
+    if (blocks->displacements)
+        return blocks->base + (ptrdiff_t)blocks->displacements[rank] * blocks->type->extent;
+    return blocks->base + (ptrdiff_t)blocks->count * rank * blocks->type->extent;
+}
+
+int inter_gather(const void *send, size_t send_count, struct datatype *send_type, void *recv,
+                 size_t recv_count, const int *recv_counts, const int *displacements,
+                 struct datatype *recv_type, int root, struct comm *comm)
+{
+    struct blocks in = {.base = recv,
+                        .count = recv_count,
+                        .type = recv_type,
+                        .counts = recv_counts,
+                        .displacements = displacements};
+    struct request **requests;
+    int error;
+
+    if (root == PROC_NULL)
+        return 0;
+    if (root != ROOT)
+        return coll_send(send, send_count, send_type, root, TAG_GATHER, comm);
+    requests = memory_get((size_t)comm->peers * sizeof(struct request *));
+    for (int i = 0; i < comm->peers; i++) {
+        struct datatype *type;
+        size_t count;
+        char *at = block_at(&in, i, &count, &type);
+
+        coll_recv_start(at, count, type, i, TAG_GATHER, comm, &requests[i]);
+    }
+    error = coll_waitall(comm->peers, requests);
+    free(requests);
+    return error;
+}
+
+int inter_scatter(const void *send, size_t send_count, const int *send_counts,
+                  const int *displacements, struct datatype *send_type, void *recv,
+                  size_t recv_count, struct datatype *recv_type, int root, struct comm *comm)
+{
+    struct blocks out = {.base = (char *)(uintptr_t)send,
+                         .count = send_count,
+                         .type = send_type,
+                         .counts = send_counts,
+                         .displacements = displacements};
+    int error = 0;
+
+    if (root == PROC_NULL)
+        return 0;
+    if (root != ROOT)
+        return coll_recv(recv, recv_count, recv_type, root, TAG_SCATTER, comm);
+    for (int i = 0; i < comm->peers && !error; i++) {
+        struct datatype *type;
+        size_t count;
+        char *at = block_at(&out, i, &count, &type);
+
+        error = coll_send(at, count, type, i, TAG_SCATTER, comm);
+    }
+    return error;
+}
+
+/* In round k rank r of one group sends to r + k of the other one. The smaller group is thought to have as many ranks as
+ * the larger one; nothing is sent to or received from those that there are not. */
+static int exchange(const struct blocks *out, const struct blocks *in, int tag, struct comm *comm)
+{
+    int ranks = comm->size > comm->peers ? comm->size : comm->peers, error = 0;
+
+    for (int round = 0; round < ranks && !error; round++) {
+        int to = (comm->rank + round) % ranks, from = (comm->rank - round + ranks) % ranks;
+        struct request *request;
+        struct datatype *type;
+        size_t count;
+        int waited = 0;
+        char *at;
+
+        if (from < comm->peers) {
+            at = block_at(in, from, &count, &type);
+            coll_recv_start(at, count, type, from, tag, comm, &request);
+        }
+        if (to < comm->peers) {
+            at = block_at(out, to, &count, &type);
+            error = coll_send(at, count, type, to, tag, comm);
+        }
+        if (from < comm->peers)
+            waited = coll_waitall(1, &request);
+        error = error ? error : waited;
+    }
+    return error;
+}
+
+int inter_allgather(const void *send, size_t send_count, struct datatype *send_type, void *recv,
+                    size_t recv_count, const int *recv_counts, const int *displacements,
+                    struct datatype *recv_type, struct comm *comm)
+{
+    struct blocks out = {
+        .base = (char *)(uintptr_t)send, .count = send_count, .type = send_type, .one = true};
+    struct blocks in = {.base = recv,
+                        .count = recv_count,
+                        .type = recv_type,
+                        .counts = recv_counts,
+                        .displacements = displacements};
+
+    return exchange(&out, &in, TAG_ALLGATHER, comm);
+}
+
+int inter_alltoall(const void *send, size_t send_count, struct datatype *send_type, void *recv,
+                   size_t recv_count, struct datatype *recv_type, struct comm *comm)
+{
+    struct blocks out = {.base = (char *)(uintptr_t)send, .count = send_count, .type = send_type};
+    struct blocks in = {.base = recv, .count = recv_count, .type = recv_type};
+
+    return exchange(&out, &in, TAG_ALLTOALL, comm);
+}
+
+int inter_alltoallv(const void *send, const int *send_counts, const int *send_displacements,
+                    struct datatype *send_type, void *recv, const int *recv_counts,
+                    const int *recv_displacements, struct datatype *recv_type, struct comm *comm)
+{
+    struct blocks out = {.base = (char *)(uintptr_t)send,
+                         .type = send_type,
+                         .counts = send_counts,
+                         .displacements = send_displacements};
+    struct blocks in = {.base = recv,
+                        .type = recv_type,
+                        .counts = recv_counts,
+                        .displacements = recv_displacements};
+
+    return exchange(&out, &in, TAG_ALLTOALL, comm);
+}
+
+int inter_alltoallw(const void *send, const int *send_counts, const int *send_displacements,
+                    struct datatype *const *send_types, void *recv, const int *recv_counts,
+                    const int *recv_displacements, struct datatype *const *recv_types,
+                    struct comm *comm)
+{
+    struct blocks out = {.base = (char *)(uintptr_t)send,
+                         .types = send_types,
+                         .counts = send_counts,
+                         .displacements = send_displacements};
+    struct blocks in = {.base = recv,
+                        .types = recv_types,
+                        .counts = recv_counts,
+                        .displacements = recv_displacements};
+
+    return exchange(&out, &in, TAG_ALLTOALL, comm);
+}
