@@ -4,6 +4,7 @@
  */
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "check.h"
 
@@ -473,3 +474,79 @@ int PMPI_Pack_size(int count, MPI_Datatype type, MPI_Comm comm, int *size)
     return MPI_SUCCESS;
 }
 EXPORT(MPI_Pack_size);
+
+/* ---- external32 ------------------------------------------------------------------------------------- */
+
+static int datarep_check(const char *datarep)
+{
+    if (!datarep)
+        return argument_null("datarep");
+    if (strcmp(datarep, "external32") != 0)
+        return error_note(MPI_ERR_UNSUPPORTED_DATAREP,
+                          "the data representation is \"%.40s\"; there is \"external32\"", datarep);
+    return 0;
+}
+
+/* What goes between `buffer` and [*position, size) of the external form, in bytes. */
+static int external_check(const char *datarep, const void *buffer, int count,
+                          const struct datatype *type, const void *external, MPI_Aint size,
+                          const MPI_Aint *position, size_t *bytes)
+{
+    int error = datarep_check(datarep);
+
+    if (error)
+        return error;
+    if (!position)
+        return argument_null("position");
+    if (!data_ok(buffer, count, type))
+        return data_bad(buffer, count, type);
+    *bytes = datatype_external_size(type, (size_t)count);
+    if (*bytes > 0 && !external)
+        return argument_null("the buffer of external32");
+    if (size < 0 || *position < 0 || *position > size || *bytes > (size_t)(size - *position))
+        return error_note(MPI_ERR_TRUNCATE, "%zu bytes do not fit at position %td of %td", *bytes,
+                          *position, size);
+    return 0;
+}
+
+int PMPI_Pack_external(const char datarep[], const void *in, int count, MPI_Datatype type,
+                       void *out, MPI_Aint size, MPI_Aint *position)
+{
+    size_t bytes = 0;
+    int error = external_check(datarep, in, count, type, out, size, position, &bytes);
+
+    if (error)
+        return raise_world(CALL, error);
+    datatype_pack_external(type, in, (size_t)count, (char *)out + *position);
+    *position += (MPI_Aint)bytes;
+    return MPI_SUCCESS;
+}
+EXPORT(MPI_Pack_external);
+
+int PMPI_Unpack_external(const char datarep[], const void *in, MPI_Aint size, MPI_Aint *position,
+                         void *out, int count, MPI_Datatype type)
+{
+    size_t bytes = 0;
+    int error = external_check(datarep, out, count, type, in, size, position, &bytes);
+
+    if (error)
+        return raise_world(CALL, error);
+    datatype_unpack_external(type, out, (size_t)count, (const char *)in + *position);
+    *position += (MPI_Aint)bytes;
+    return MPI_SUCCESS;
+}
+EXPORT(MPI_Unpack_external);
+
+int PMPI_Pack_external_size(const char datarep[], int count, MPI_Datatype type, MPI_Aint *size)
+{
+    int error = datarep_check(datarep);
+
+    if (error)
+        return raise_world(CALL, error);
+    CHECK_NOT_NULL(size);
+    if (count < 0 || !type_ok(type))
+        return raise_world(CALL, data_bad(NULL, count, type));
+    *size = (MPI_Aint)datatype_external_size(type, (size_t)count);
+    return MPI_SUCCESS;
+}
+EXPORT(MPI_Pack_external_size);

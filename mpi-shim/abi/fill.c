@@ -29,6 +29,8 @@ void fill_predefined(void)
     FOR_EACH_OP(OP)
 #undef DATATYPE
 #undef OP
+    MPI_LONG->narrow = true;
+    MPI_UNSIGNED_LONG->narrow = true;
     /* Addresses to compare with, not types and operations. */
     MPI_DATATYPE_NULL->magic = 0;
     MPI_OP_NULL->magic = 0;

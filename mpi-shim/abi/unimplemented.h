@@ -51,14 +51,6 @@ COMM(MPI_Iscatterv, comm, const void *sendbuf, const int sendcounts[], const int
 /* Communicators (chapter 6) */
 COMM(MPI_Comm_idup, comm, MPI_Comm comm, MPI_Comm *newcomm, MPI_Request *request)
 
-/* Datatypes (chapter 4) */
-NONE(MPI_Pack_external, const char datarep[], const void *inbuf, int incount, MPI_Datatype datatype,
-    void *outbuf, MPI_Aint outsize, MPI_Aint *position)
-NONE(MPI_Pack_external_size, const char datarep[], int incount, MPI_Datatype datatype,
-    MPI_Aint *size)
-NONE(MPI_Unpack_external, const char datarep[], const void *inbuf, MPI_Aint insize,
-    MPI_Aint *position, void *outbuf, int outcount, MPI_Datatype datatype)
-
 /* Files (chapter 13) */
 FILE(MPI_File_close, *fh, MPI_File *fh)
 FILE(MPI_File_delete, MPI_FILE_NULL, const char *filename, MPI_Info info)

@@ -151,15 +151,8 @@ void datatype_destroy(struct datatype *type)
 
 /* ---- elements ------------------------------------------------------------------------------------ */
 
-/* Not made of others: a predefined type, whatever its combiner. */
-static bool is_elementary(const struct datatype *type)
-{
-    return type->predefined;
-}
-
-/* Visit the parts of a derived type in the order of packing: the n-th is `*length` elements of a type. NULL at the
- * end. Every constructor but struct has one: all its elements. */
-static const struct datatype *child(const struct datatype *type, int n, size_t *length)
+/* Every constructor but struct has one part: all its elements. */
+const struct datatype *datatype_part(const struct datatype *type, int n, size_t *length)
 {
     const struct datatype_contents *contents = type->contents;
 
@@ -181,9 +174,9 @@ static int64_t whole_elements(const struct datatype *type)
     int64_t elements = 0;
     size_t length;
 
-    if (is_elementary(type))
+    if (datatype_is_elementary(type))
         return type->size == 0 ? 0 : shapes[type->basic].second > 0 ? 2 : 1;
-    for (int n = 0; (part = child(type, n, &length)); n++)
+    for (int n = 0; (part = datatype_part(type, n, &length)); n++)
         elements += (int64_t)length * whole_elements(part);
     return elements;
 }
@@ -197,9 +190,9 @@ static int64_t partial_elements(const struct datatype *type, size_t bytes)
 
     if (bytes == 0)
         return 0;
-    if (is_elementary(type))
+    if (datatype_is_elementary(type))
         return shapes[type->basic].second > 0 && bytes == shapes[type->basic].first ? 1 : -1;
-    for (int n = 0; (part = child(type, n, &length)); n++) {
+    for (int n = 0; (part = datatype_part(type, n, &length)); n++) {
         if (part->size == 0)
             continue;
         if (bytes < length * part->size) {
@@ -234,9 +227,9 @@ static size_t partial_bytes(const struct datatype *type, uint64_t elements)
 
     if (elements == 0)
         return 0;
-    if (is_elementary(type))
+    if (datatype_is_elementary(type))
         return shapes[type->basic].first;
-    for (int n = 0; (part = child(type, n, &length)); n++) {
+    for (int n = 0; (part = datatype_part(type, n, &length)); n++) {
         uint64_t each = (uint64_t)whole_elements(part);
 
         if (each == 0)

@@ -102,6 +102,7 @@ struct datatype {
     struct layout *layout;
     struct datatype_contents *contents; /* NULL where the type is predefined */
     uint16_t align;                     /* of its widest element */
+    bool narrow;                        /* 8 bytes here and 4 in external32: MPI_LONG */
     bool bounded;                       /* lb and extent were set by MPI_Type_create_resized */
     char name[64];
 };
@@ -143,6 +144,13 @@ void datatype_copy(const struct datatype *type, void *to, const void *from, size
 int64_t datatype_elements(const struct datatype *type, size_t bytes);
 /* How many bytes so many elementary types are. */
 size_t datatype_bytes_of_elements(const struct datatype *type, uint64_t elements);
+
+/* The same in "external32" (MPI 3.1 section 13.5.2), all at once: datatype_external_size bytes. (datatype_external.c) */
+size_t datatype_external_size(const struct datatype *type, size_t count);
+void datatype_pack_external(const struct datatype *type, const void *buffer, size_t count,
+                            void *external);
+void datatype_unpack_external(const struct datatype *type, void *buffer, size_t count,
+                              const void *external);
 
 /* ---- making ------------------------------------------------------------------------------------- */
 

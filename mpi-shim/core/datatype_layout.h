@@ -40,6 +40,16 @@ static inline bool layout_is_run(const struct layout *layout)
            (layout->parts == 1 && layout->part[0].count == 1 && !layout->part[0].inner);
 }
 
+/* Not made of others: a predefined type, whatever its combiner. */
+static inline bool datatype_is_elementary(const struct datatype *type)
+{
+    return type->predefined;
+}
+
+/* Visit the parts of a derived type in the order of packing: the n-th is `*length` elements of a type. NULL at the
+ * end. */
+const struct datatype *datatype_part(const struct datatype *type, int n, size_t *length);
+
 /* A record of so many, to be filled in. NULL without memory. (datatype_make.c) */
 struct datatype_contents *contents_create(int integers, int addresses, int datatypes);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Intent: messages of types with gaps arrive as they were sent and leave the gaps alone,
- * types outlive the handles that they were made from, and handles of Fortran are found again.
+ * types outlive the handles that they were made from, handles of Fortran are found again, and external32 has the sizes and
+ * bytes of MPI 3.1 section 13.5.2.
  */
 #include <check.h>
 #include <mpi.h>
@@ -168,6 +169,96 @@ START_TEST(fortran_handles)
 }
 END_TEST
 
+/* What `count` elements are in external32, and that they come back. */
+static void external_is(const void *in, int count, MPI_Datatype type, const char *bytes,
+                        MPI_Aint length)
+{
+    static char out[256], back[256];
+    MPI_Aint size, position = 3, extent, lb;
+
+    MPI_Pack_external_size("external32", count, type, &size);
+    ck_assert_int_eq(size, length);
+    memset(out, 0x55, sizeof(out));
+    ck_assert_int_eq(MPI_Pack_external("external32", in, count, type, out, 3 + length, &position),
+                     MPI_SUCCESS);
+    ck_assert_int_eq(position, 3 + length);
+    ck_assert_mem_eq(out + 3, bytes, (size_t)length);
+    ck_assert(out[2] == 0x55 && out[3 + length] == 0x55);
+    MPI_Type_get_extent(type, &lb, &extent);
+    memset(back, 0, sizeof(back));
+    position = 3;
+    MPI_Unpack_external("external32", out, 3 + length, &position, back, count, type);
+    ck_assert_int_eq(position, 3 + length);
+    ck_assert_mem_eq(back, in, (size_t)(count * extent));
+}
+
+START_TEST(external32)
+{
+    const short shorts[2] = {0x1234, -2};
+    const long longs[2] = {0x12345678, -3};
+    const unsigned long unsigned_long = 0xfedcba98;
+    const long long long_long = -4;
+    const wchar_t wide = 0xfffe;
+    const float number = -1.5F;
+    const double complex_number[2] = {1, -2};
+    long double wide_numbers[2];
+    struct {
+        char letter;
+        int gap;
+        long integer;
+        short last;
+    } record;
+    MPI_Datatype type, parts[3] = {MPI_CHAR, MPI_LONG, MPI_SHORT}, resized;
+    MPI_Aint places[3] = {0, 8, 16}, size;
+    const int lengths[3] = {1, 1, 1};
+    struct {
+        double value;
+        int index;
+    } pair;
+
+    external_is(shorts, 2, MPI_SHORT, "\x12\x34\xff\xfe", 4);
+    external_is(longs, 2, MPI_LONG, "\x12\x34\x56\x78\xff\xff\xff\xfd", 8);
+    external_is(&unsigned_long, 1, MPI_UNSIGNED_LONG, "\xfe\xdc\xba\x98", 4);
+    external_is(&long_long, 1, MPI_LONG_LONG, "\xff\xff\xff\xff\xff\xff\xff\xfc", 8);
+    external_is(&long_long, 1, MPI_AINT, "\xff\xff\xff\xff\xff\xff\xff\xfc", 8);
+    external_is(&wide, 1, MPI_WCHAR, "\xff\xfe", 2);
+    external_is("ab", 2, MPI_CHAR, "ab", 2);
+    external_is(&number, 1, MPI_FLOAT, "\xbf\xc0\0\0", 4);
+    external_is(complex_number, 1, MPI_C_DOUBLE_COMPLEX, "\x3f\xf0\0\0\0\0\0\0\xc0\0\0\0\0\0\0\0",
+                16);
+    memset(wide_numbers, 0, sizeof(wide_numbers));
+    /* Their padding is to be zero. */
+    memcpy(&wide_numbers[0], &(long double){-1.5L}, 10);
+    memcpy(&wide_numbers[1], &(long double){0x1.0000000000000002p+1L}, 10);
+    external_is(wide_numbers, 2, MPI_LONG_DOUBLE,
+                "\xbf\xff\x80\0\0\0\0\0\0\0\0\0\0\0\0\0"
+                "\x40\0\0\0\0\0\0\0\0\x02\0\0\0\0\0\0",
+                32);
+    memset(&pair, 0, sizeof(pair));
+    pair.value = 1;
+    pair.index = -1;
+    external_is(&pair, 1, MPI_DOUBLE_INT, "\x3f\xf0\0\0\0\0\0\0\xff\xff\xff\xff", 12);
+
+    /* A struct is the sequence of its parts. */
+    memset(&record, 0, sizeof(record));
+    record.letter = 'x';
+    record.integer = -5;
+    record.last = 7;
+    MPI_Type_create_struct(3, lengths, places, parts, &type);
+    MPI_Type_create_resized(type, 0, sizeof(record), &resized);
+    MPI_Type_commit(&resized);
+    external_is(&record, 1, resized, "x\xff\xff\xff\xfb\0\x07", 7);
+    MPI_Type_free(&type);
+    MPI_Type_free(&resized);
+
+    size = 0;
+    ck_assert_int_eq(MPI_Pack_external("external32", shorts, 2, MPI_SHORT, &record, 3, &size),
+                     MPI_ERR_TRUNCATE);
+    ck_assert_int_eq(MPI_Pack_external_size("native", 1, MPI_INT, &size),
+                     MPI_ERR_UNSUPPORTED_DATAREP);
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
     Suite *suite = suite_create("datatypes");
@@ -182,6 +273,7 @@ int main(int argc, char **argv)
     tcase_add_test(test, pack_positions);
     tcase_add_test(test, user_operation);
     tcase_add_test(test, fortran_handles);
+    tcase_add_test(test, external32);
     suite_add_tcase(suite, test);
     runner = srunner_create(suite);
     srunner_set_fork_status(runner, CK_NOFORK);
