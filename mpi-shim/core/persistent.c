@@ -67,6 +67,7 @@ static int start(struct request *request)
         send_begin(request);
     } else {
         status_empty(&request->status);
+        request->status.count = request->count * request->type->size;
         core_unlock();
         error = buffered_send(request->user, request->count, request->type, request->peer,
                               request->tag, request->comm);

@@ -21,7 +21,7 @@ void send_fill(struct request *request, enum send_mode mode, const void *buffer,
     request->length = count * type->size;
     request->status.source = ANY_SOURCE;
     request->status.tag = ANY_TAG;
-    request->status.count = 0;
+    request->status.count = request->length; /* undefined in the standard; Open MPI tells so */
     if (likely(type->dense)) {
         request->buffer = (char *)(uintptr_t)buffer + type->true_lb;
         return;
