@@ -40,6 +40,8 @@ static void make_environment(struct job *job, const struct option_program *progr
             strings_set(environment, *item);
     for (size_t i = 0; i < job->options->parameters.count; i++)
         strings_setf(environment, "OMPI_MCA_%s", job->options->parameters.list[i]);
+    if (job->options->check)
+        strings_set(environment, "CARAVAN_CHECK=1");
     for (size_t i = 0; i < program->environment.count; i++) {
         const char *item = program->environment.list[i];
         const char *value = strchr(item, '=') ? NULL : getenv(item);

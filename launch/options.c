@@ -39,6 +39,7 @@ enum id {
     OPT_START_TIMEOUT,
     OPT_KILL_GRACE,
     OPT_PREFIX,
+    OPT_CHECK,
     OPT_RECOVERY,
     OPT_OVERSUBSCRIBE,
     OPT_QUIET,
@@ -100,6 +101,8 @@ static const struct option {
     {"start-timeout", OPT_START_TIMEOUT, 1, "SECONDS", "for a host to answer (30)"},
     {"kill-grace", OPT_KILL_GRACE, 1, "MS", "between TERM and KILL when the job ends (1000)"},
     {"prefix", OPT_PREFIX, 1, "DIR", "where Caravan is installed on other hosts"},
+    {"check", OPT_CHECK, 0, NULL,
+     "ranks say at MPI_Finalize what they did not free, wait for or receive"},
     {"enable-recovery", OPT_RECOVERY, 0, NULL, "a rank that ends badly does not end the job"},
     {"continuous", OPT_RECOVERY, 0, NULL, NULL},
     {"quiet", OPT_QUIET, 0, NULL, "no warnings (also -q)"},
@@ -304,6 +307,9 @@ static int take(struct options *options, struct option_program *program,
     case OPT_PREFIX:
         set_text(&options->prefix, argument[0]);
         return *argument[0] == '/' ? 0 : -EINVAL;
+    case OPT_CHECK:
+        options->check = true;
+        return 0;
     case OPT_RECOVERY:
         options->recovery = true;
         return 0;

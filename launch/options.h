@@ -51,6 +51,7 @@ struct options {
     bool output_copied;     /* to the standard streams as well */
     bool quiet;
     bool oversubscribe; /* known to be so: no warning */
+    bool check;         /* ranks say what they did not free */
     bool recovery;      /* a rank that ends badly does not end the job */
 
     unsigned timeout;       /* seconds; 0: none */

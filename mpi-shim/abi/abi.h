@@ -125,4 +125,38 @@ enum handle_kind {
 /* An object ends: its Fortran handle, if it ever had one, may be used again. */
 void handle_forget(enum handle_kind kind, void *object);
 
+/* ---- mpirun --check (leaks.c) ------------------------------------------------------------------- */
+
+/* A handle was given to the program by `call`, or comes back to be freed. */
+extern bool leaks_wanted;
+void leak_given(enum handle_kind kind, void *object, const char *call) __attribute__((cold));
+void leak_returned(enum handle_kind kind, const void *object) __attribute__((cold));
+
+static inline void handle_given(enum handle_kind kind, void *object, const char *call)
+{
+    if (__builtin_expect(leaks_wanted, 0))
+        leak_given(kind, object, call);
+}
+
+static inline void handle_returned(enum handle_kind kind, const void *object)
+{
+    if (__builtin_expect(leaks_wanted, 0))
+        leak_returned(kind, object);
+}
+
+/* End an entry point that makes an object with the core's result. */
+#define FINISH_GIVEN(kind, result, out)                                                            \
+    do {                                                                                           \
+        int given_error_ = (result);                                                               \
+                                                                                                   \
+        if (given_error_)                                                                          \
+            return raise_world(CALL, given_error_);                                                \
+        handle_given(kind, *(out), CALL);                                                          \
+        return MPI_SUCCESS;                                                                        \
+    } while (0)
+
+/* After MPI_Init; and before the end, collective. */
+void leaks_begin(void);
+void leaks_report(void);
+
 #endif

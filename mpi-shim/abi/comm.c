@@ -48,6 +48,7 @@ int PMPI_Comm_group(MPI_Comm comm, MPI_Group *group)
     CHECK_COMM(comm);
     CHECK_NOT_NULL_COMM(comm, group);
     *group = group_retain(comm->group);
+    handle_given(HANDLE_GROUP, *group, CALL);
     return MPI_SUCCESS;
 }
 EXPORT(MPI_Comm_group);
@@ -57,6 +58,7 @@ int PMPI_Comm_remote_group(MPI_Comm comm, MPI_Group *group)
     CHECK_INTER(comm);
     CHECK_NOT_NULL_COMM(comm, group);
     *group = group_retain(comm->remote);
+    handle_given(HANDLE_GROUP, *group, CALL);
     return MPI_SUCCESS;
 }
 EXPORT(MPI_Comm_remote_group);
@@ -77,6 +79,7 @@ int comm_made(struct comm *comm, const char *call, int error, MPI_Comm *out, str
     if (error)
         return raise_comm(comm, call, error);
     *out = made ? made : MPI_COMM_NULL;
+    handle_given(HANDLE_COMM, made, call);
     return MPI_SUCCESS;
 }
 
@@ -184,6 +187,7 @@ static int comm_end(const char *call, MPI_Comm *handle, int (*end)(struct comm *
     if (error)
         return raise_comm(comm, call, error);
     handle_forget(HANDLE_COMM, comm);
+    handle_returned(HANDLE_COMM, comm);
     error = end(comm);
     if (error)
         return raise_world(call, error);
@@ -261,7 +265,7 @@ int PMPI_Comm_get_info(MPI_Comm comm, MPI_Info *info)
 {
     CHECK_COMM(comm);
     CHECK_NOT_NULL_COMM(comm, info);
-    FINISH_COMM(comm, info_create(NULL, info));
+    FINISH_GIVEN(HANDLE_INFO, info_create(NULL, info), info);
 }
 EXPORT(MPI_Comm_get_info);
 

@@ -24,7 +24,7 @@ static void release(struct datatype *type)
 
 /* ---- constructors ----------------------------------------------------------------------------------- */
 
-/* References to the parts of a new type are counted under the lock. */
+/* `made` gets it. References to its parts are counted under the lock. */
 #define MAKE(constructor)                                                                          \
     do {                                                                                           \
         int make_error_;                                                                           \
@@ -32,7 +32,7 @@ static void release(struct datatype *type)
         core_lock();                                                                               \
         make_error_ = constructor;                                                                 \
         core_unlock();                                                                             \
-        FINISH(make_error_);                                                                       \
+        FINISH_GIVEN(HANDLE_DATATYPE, make_error_, made);                                          \
     } while (0)
 
 #define CHECK_COUNT(name, count)                                                                   \
@@ -253,6 +253,7 @@ int PMPI_Type_dup(MPI_Datatype old, MPI_Datatype *made)
         return raise_world(CALL, error);
     }
     *made = type;
+    handle_given(HANDLE_DATATYPE, type, CALL);
     return MPI_SUCCESS;
 }
 EXPORT(MPI_Type_dup);
@@ -279,6 +280,7 @@ int PMPI_Type_free(MPI_Datatype *type)
     if (error)
         return raise_world(CALL, error);
     handle_forget(HANDLE_DATATYPE, *type);
+    handle_returned(HANDLE_DATATYPE, *type);
     release(*type);
     *type = MPI_DATATYPE_NULL;
     return MPI_SUCCESS;
@@ -364,6 +366,7 @@ int PMPI_Type_get_contents(MPI_Datatype type, int max_integers, int max_addresse
     for (int i = 0; i < told; i++) {
         datatypes[i] = contents->datatype[i];
         retain(datatypes[i]);
+        handle_given(HANDLE_DATATYPE, datatypes[i], CALL);
     }
     return MPI_SUCCESS;
 }

@@ -15,7 +15,10 @@ static int create(const char *call, enum object_kind kind, void *function, MPI_E
     if (!function || !handler)
         return raise_world(call, argument_null(function ? "errhandler" : "function"));
     error = errhandler_create(kind, function, handler);
-    return error ? raise_world(call, error) : MPI_SUCCESS;
+    if (error)
+        return raise_world(call, error);
+    handle_given(HANDLE_ERRHANDLER, *handler, call);
+    return MPI_SUCCESS;
 }
 
 int PMPI_Comm_create_errhandler(MPI_Comm_errhandler_function *function, MPI_Errhandler *handler)
@@ -42,6 +45,7 @@ int PMPI_Errhandler_free(MPI_Errhandler *handler)
     CHECK_NOT_NULL(handler);
     CHECK_ERRHANDLER(*handler);
     if (!(*handler)->predefined) {
+        handle_returned(HANDLE_ERRHANDLER, *handler);
         core_lock();
         if ((*handler)->references == 1)
             handle_forget(HANDLE_ERRHANDLER, *handler);
@@ -95,6 +99,7 @@ int PMPI_Comm_get_errhandler(MPI_Comm comm, MPI_Errhandler *handler)
     CHECK_COMM(comm);
     CHECK_NOT_NULL_COMM(comm, handler);
     *handler = reference(comm->errhandler);
+    handle_given(HANDLE_ERRHANDLER, *handler, CALL);
     return MPI_SUCCESS;
 }
 EXPORT(MPI_Comm_get_errhandler);

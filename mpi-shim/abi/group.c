@@ -73,7 +73,7 @@ EXPORT(MPI_Group_translate_ranks);
         error = ranks_check(group, n, ranks, false);                                               \
         if (error)                                                                                 \
             return raise_world(CALL, error);                                                       \
-        FINISH(function(group, n, ranks, made));                                                   \
+        FINISH_GIVEN(HANDLE_GROUP, function(group, n, ranks, made), made);                         \
     }                                                                                              \
     EXPORT(name)
 
@@ -89,7 +89,7 @@ SELECTION(MPI_Group_excl, group_excl);
             return FAIL(MPI_ERR_ARG, "the number of ranges is %d", n);                             \
         if (n > 0)                                                                                 \
             CHECK_NOT_NULL(ranges);                                                                \
-        FINISH(function(group, n, (const int(*)[3])ranges, made));                                 \
+        FINISH_GIVEN(HANDLE_GROUP, function(group, n, (const int(*)[3])ranges, made), made);       \
     }                                                                                              \
     EXPORT(name)
 
@@ -102,7 +102,7 @@ RANGES(MPI_Group_range_excl, group_range_excl);
         CHECK_GROUP(a);                                                                            \
         CHECK_GROUP(b);                                                                            \
         CHECK_NOT_NULL(made);                                                                      \
-        FINISH(function(a, b, made));                                                              \
+        FINISH_GIVEN(HANDLE_GROUP, function(a, b, made), made);                                    \
     }                                                                                              \
     EXPORT(name)
 
@@ -117,6 +117,7 @@ int PMPI_Group_free(MPI_Group *group)
     CHECK_GROUP(*group);
     if (!(*group)->predefined) {
         handle_forget(HANDLE_GROUP, *group);
+        handle_returned(HANDLE_GROUP, *group);
         group_release(*group);
     }
     *group = MPI_GROUP_NULL;

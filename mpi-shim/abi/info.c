@@ -29,7 +29,7 @@ int PMPI_Info_create(MPI_Info *info)
 {
     require_initialized(CALL);
     CHECK_NOT_NULL(info);
-    FINISH(info_create(NULL, info));
+    FINISH_GIVEN(HANDLE_INFO, info_create(NULL, info), info);
 }
 EXPORT(MPI_Info_create);
 
@@ -37,7 +37,7 @@ int PMPI_Info_dup(MPI_Info info, MPI_Info *made)
 {
     CHECK_INFO(info);
     CHECK_NOT_NULL(made);
-    FINISH(info_create(info, made));
+    FINISH_GIVEN(HANDLE_INFO, info_create(info, made), made);
 }
 EXPORT(MPI_Info_dup);
 
@@ -48,6 +48,7 @@ int PMPI_Info_free(MPI_Info *info)
     if ((*info)->predefined)
         return FAIL(MPI_ERR_INFO, "MPI_INFO_ENV is predefined and cannot be freed");
     handle_forget(HANDLE_INFO, *info);
+    handle_returned(HANDLE_INFO, *info);
     info_free(*info);
     *info = MPI_INFO_NULL;
     return MPI_SUCCESS;

@@ -31,6 +31,7 @@ static int init(const char *call, int required, int *provided)
         exit(EXIT_FAILURE);
     main_thread = pthread_self();
     attributes_predefine();
+    leaks_begin();
     return MPI_SUCCESS;
 }
 
@@ -61,6 +62,8 @@ int PMPI_Finalize(void)
         error = attributes_delete(OBJECT_COMM, MPI_COMM_WORLD, &MPI_COMM_WORLD->attributes);
     if (error)
         return raise_world(CALL, error);
+    if (leaks_wanted)
+        leaks_report();
     error = core_finalize();
     if (error)
         return raise_world(CALL, error);

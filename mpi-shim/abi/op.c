@@ -9,7 +9,7 @@ int PMPI_Op_create(MPI_User_function *function, int commute, MPI_Op *op)
     require_initialized(CALL);
     CHECK_NOT_NULL(function);
     CHECK_NOT_NULL(op);
-    FINISH(op_create(function, commute != 0, op));
+    FINISH_GIVEN(HANDLE_OP, op_create(function, commute != 0, op), op);
 }
 EXPORT(MPI_Op_create);
 
@@ -20,6 +20,7 @@ int PMPI_Op_free(MPI_Op *op)
     if ((*op)->predefined)
         return FAIL(MPI_ERR_OP, "%s is predefined and cannot be freed", (*op)->name);
     handle_forget(HANDLE_OP, *op);
+    handle_returned(HANDLE_OP, *op);
     core_lock();
     op_release(*op);
     core_unlock();

@@ -344,6 +344,15 @@ int grequest_start(int (*query)(void *, struct status *), int (*release)(void *)
                    int (*cancel)(void *, int), void *state, struct request **request);
 int grequest_complete(struct request *request);
 
+/* ---- what is left (leaks.c) [lock] ---------------------------------------------------------------- */
+
+/* One line; the text is the callee's only during the call. It may not call the core. */
+typedef void core_say(const char *text);
+
+/* Every request of the program's that it has not ended, and every message of `comm` that it has not received. */
+void requests_tell(core_say *say);
+void messages_tell(const struct comm *comm, core_say *say);
+
 /* ---- groups ------------------------------------------------------------------------------------- */
 
 /* [lock] All of these make a group with one reference (or return the predefined empty one). */
