@@ -29,6 +29,8 @@ void fill_predefined(void)
     FOR_EACH_OP(OP)
 #undef DATATYPE
 #undef OP
+    ((struct datatype *)&ompi_mpi_lb)->lower_set = true;
+    ((struct datatype *)&ompi_mpi_ub)->upper_set = true;
     MPI_LONG->narrow = true;
     MPI_UNSIGNED_LONG->narrow = true;
     /* Addresses to compare with, not types and operations. */

@@ -103,7 +103,8 @@ struct datatype {
     struct datatype_contents *contents; /* NULL where the type is predefined */
     uint16_t align;                     /* of its widest element */
     bool narrow;                        /* 8 bytes here and 4 in external32: MPI_LONG */
-    bool bounded;                       /* lb and extent were set by MPI_Type_create_resized */
+    /* Bounds that were said, by MPI_Type_create_resized or MPI-1's MPI_LB and MPI_UB, and not those of the data. */
+    bool lower_set, upper_set;
     char name[64];
 };
 

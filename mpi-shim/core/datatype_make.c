@@ -66,14 +66,15 @@ static int type_fail(struct datatype *type)
     return error_note(ERR_NO_MEM, "no memory for the layout of a datatype");
 }
 
-/* Bounds of a type under construction: of all its blocks; or, where bounds were set by MPI_Type_create_resized or a
- * subarray somewhere inside, of those blocks alone (MPI 3.1 section 4.1.7, lb_marker and ub_marker). */
+/* Bounds of a type under construction: of all its blocks; or, where one was said by MPI_Type_create_resized, a subarray or
+ * a marker somewhere inside, of those blocks alone (MPI 3.1 section 4.1.7, lb_marker and ub_marker). */
 struct bounds {
     bool any;
-    bool set;
+    bool lower_set, upper_set;
     ptrdiff_t lower, upper;
 };
 
+/* Explicit bounds come before those that data have, whatever comes first. */
 static void bounds_add(struct bounds *bounds, ptrdiff_t offset, size_t count, ptrdiff_t stride,
                        size_t length, const struct datatype *type)
 {
@@ -81,16 +82,18 @@ static void bounds_add(struct bounds *bounds, ptrdiff_t offset, size_t count, pt
     ptrdiff_t span = (ptrdiff_t)(length - 1) * type->extent;
     ptrdiff_t lower, upper;
 
-    if (count == 0 || length == 0 || (bounds->set && !type->bounded))
+    if (count == 0 || length == 0)
         return;
-    if (type->bounded && !bounds->set)
-        *bounds = (struct bounds){.set = true};
     lower = offset + type->lb + (reach < 0 ? reach : 0) + (span < 0 ? span : 0);
     upper = offset + type->lb + type->extent + (reach > 0 ? reach : 0) + (span > 0 ? span : 0);
-    if (!bounds->any || lower < bounds->lower)
+    if (!bounds->any || (type->lower_set && !bounds->lower_set) ||
+        (type->lower_set == bounds->lower_set && lower < bounds->lower))
         bounds->lower = lower;
-    if (!bounds->any || upper > bounds->upper)
+    if (!bounds->any || (type->upper_set && !bounds->upper_set) ||
+        (type->upper_set == bounds->upper_set && upper > bounds->upper))
         bounds->upper = upper;
+    bounds->lower_set |= type->lower_set;
+    bounds->upper_set |= type->upper_set;
     bounds->any = true;
 }
 
@@ -112,9 +115,10 @@ static void type_finish(struct datatype *type, const struct bounds *bounds)
 
     type->lb = bounds->any ? bounds->lower : 0;
     type->extent = bounds->any ? bounds->upper - bounds->lower : 0;
-    type->bounded = bounds->set;
+    type->lower_set = bounds->lower_set;
+    type->upper_set = bounds->upper_set;
     /* The compiler pads a struct to its alignment, and so does the standard's epsilon. */
-    if (!bounds->set && type->extent % type->align != 0)
+    if (!bounds->upper_set && type->extent % type->align != 0)
         type->extent += type->align - type->extent % type->align;
     fitted = realloc(layout, sizeof(*layout) + layout->parts * sizeof(layout->part[0]));
     if (fitted)
@@ -289,7 +293,8 @@ int datatype_resized(struct datatype *old, ptrdiff_t lb, ptrdiff_t extent, struc
     type->contents->datatype[0] = old;
     if (!type_append(type, &bounds, 0, 1, 0, 1, old))
         return type_fail(type);
-    bounds = (struct bounds){.any = true, .set = true, .lower = lb, .upper = lb + extent};
+    bounds = (struct bounds){
+        .any = true, .lower_set = true, .upper_set = true, .lower = lb, .upper = lb + extent};
     type_finish(type, &bounds);
     *made = type;
     return 0;
@@ -305,8 +310,11 @@ int datatype_dup(struct datatype *old, struct datatype **made)
     type->contents->datatype[0] = old;
     if (!type_append(type, &bounds, 0, 1, 0, 1, old))
         return type_fail(type);
-    bounds = (struct bounds){
-        .any = true, .set = old->bounded, .lower = old->lb, .upper = old->lb + old->extent};
+    bounds = (struct bounds){.any = true,
+                             .lower_set = old->lower_set,
+                             .upper_set = old->upper_set,
+                             .lower = old->lb,
+                             .upper = old->lb + old->extent};
     type_finish(type, &bounds);
     type->committed = old->committed;
     *made = type;

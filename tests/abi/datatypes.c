@@ -259,6 +259,46 @@ START_TEST(external32)
 }
 END_TEST
 
+/* MPI-1's markers, which old binaries import though mpi.h no longer declares them. */
+extern struct ompi_predefined_datatype_t ompi_mpi_lb, ompi_mpi_ub;
+
+START_TEST(markers)
+{
+    const int lengths[3] = {1, 1, 1};
+    const MPI_Aint places[3] = {-3, 0, 10}, inner[2] = {0, 20};
+    MPI_Datatype parts[3] = {(MPI_Datatype)(void *)&ompi_mpi_lb, MPI_INT,
+                             (MPI_Datatype)(void *)&ompi_mpi_ub};
+    MPI_Datatype type, two, mixed, lower;
+    MPI_Aint lb, extent;
+    int size;
+
+    MPI_Type_create_struct(3, lengths, places, parts, &type);
+    MPI_Type_get_extent(type, &lb, &extent);
+    MPI_Type_size(type, &size);
+    ck_assert_int_eq(lb, -3);
+    ck_assert_int_eq(extent, 13);
+    ck_assert_int_eq(size, 4);
+    MPI_Type_contiguous(2, type, &two);
+    MPI_Type_get_extent(two, &lb, &extent);
+    ck_assert_int_eq(lb, -3);
+    ck_assert_int_eq(extent, 26);
+    /* Bounds that were said stay, whatever data lie beyond. */
+    MPI_Type_create_struct(2, lengths, inner, (MPI_Datatype[2]){type, MPI_DOUBLE}, &mixed);
+    MPI_Type_get_extent(mixed, &lb, &extent);
+    ck_assert_int_eq(lb, -3);
+    ck_assert_int_eq(extent, 13);
+    /* Only one of them: the other one is that of the data. */
+    MPI_Type_create_struct(2, lengths, places, parts, &lower);
+    MPI_Type_get_extent(lower, &lb, &extent);
+    ck_assert_int_eq(lb, -3);
+    ck_assert_int_eq(lb + extent, 5); /* 4, and up to a multiple of an int's alignment */
+    MPI_Type_free(&lower);
+    MPI_Type_free(&mixed);
+    MPI_Type_free(&two);
+    MPI_Type_free(&type);
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
     Suite *suite = suite_create("datatypes");
@@ -274,6 +314,7 @@ int main(int argc, char **argv)
     tcase_add_test(test, user_operation);
     tcase_add_test(test, fortran_handles);
     tcase_add_test(test, external32);
+    tcase_add_test(test, markers);
     suite_add_tcase(suite, test);
     runner = srunner_create(suite);
     srunner_set_fork_status(runner, CK_NOFORK);
