@@ -50,7 +50,7 @@ struct topology {
 int topology_kind(const struct comm *comm);
 
 /* The neighbours of this process, with PROC_NULL among them, in the order of MPI 3.1 section 7.6. The arrays live as long
- * as the communicator. */
+ * as the communicator. ERR_TOPOLOGY without a topology, or where a graph has an edge that leads out of it. */
 int topology_neighbours(const struct comm *comm, int *sources, const int **source,
                         int *destinations, const int **destination);
 

@@ -74,6 +74,11 @@ int topology_neighbours(const struct comm *comm, int *sources, const int **sourc
 
     if (!topology)
         return error_note(ERR_TOPOLOGY, "the communicator has no topology");
+    for (int i = 0; topology->kind == TOPOLOGY_GRAPH && i < topology->in.count; i++) {
+        if (topology->in.rank[i] >= comm->size)
+            return error_note(ERR_TOPOLOGY, "an edge leads to rank %d, and the graph has %d nodes",
+                              topology->in.rank[i], comm->size);
+    }
     *sources = topology->in.count;
     *source = topology->in.rank;
     *destinations = topology->out.count;

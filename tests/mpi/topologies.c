@@ -234,7 +234,7 @@ static void graphs(void)
     MPI_Graph_create(MPI_COMM_WORLD, 0, NULL, NULL, 0, &graph);
     require(graph == MPI_COMM_NULL);
     index[0] = 1;
-    edges[0] = 1;
+    edges[0] = world_size;
     require(MPI_Graph_create(MPI_COMM_WORLD, 1, index, edges, 0, &graph) == MPI_ERR_ARG);
     require(MPI_Graph_create(MPI_COMM_WORLD, world_size + 1, index, edges, 0, &graph) ==
             MPI_ERR_ARG);
