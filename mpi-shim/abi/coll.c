@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * mpi-shim/abi/coll.c: collective operations (MPI 3.1 chapter 5).
+ * mpi-shim/abi/coll.c: collective operations (MPI 3.1 chapter 5). The others are in coll_schedule.c.
  */
 #include "mpi-shim/coll/coll.h"
 

@@ -95,6 +95,19 @@ int PMPI_Comm_dup(MPI_Comm comm, MPI_Comm *out)
 }
 EXPORT(MPI_Comm_dup);
 
+int PMPI_Comm_idup(MPI_Comm comm, MPI_Comm *out, MPI_Request *request)
+{
+    struct comm *new = NULL;
+    int error;
+
+    CHECK_COMM(comm);
+    CHECK_NOT_NULL_COMM(comm, out);
+    CHECK_NOT_NULL_COMM(comm, request);
+    error = comm_idup(comm, &new, request);
+    return comm_made(comm, CALL, error, out, new);
+}
+EXPORT(MPI_Comm_idup);
+
 int PMPI_Comm_dup_with_info(MPI_Comm comm, MPI_Info info, MPI_Comm *out)
 {
     struct comm *new = NULL;

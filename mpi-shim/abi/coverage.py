@@ -3,7 +3,7 @@
 """Write docs/mpi-coverage.md: which functions of MPI work, read from the source.
 
 An implemented function is named at the start of a line in one of abi/*.c: EXPORT(MPI_Send), or a macro that defines
-several alike, SCAN(MPI_Scan, ...). The others are the lines of unimplemented.h.
+several alike, SCAN(MPI_Scan, ...); where it takes several names, they are on that line. The others are the lines of unimplemented.h.
 
 usage: coverage.py [--check]   with --check, only say whether the page is what it would be
 """
@@ -14,6 +14,7 @@ import sys
 ABI = pathlib.Path(__file__).resolve().parent
 PAGE = ABI.parent.parent / "docs" / "mpi-coverage.md"
 NAMED = re.compile(r"^([A-Z_0-9]+)\((MPIX?_(?:T_)?[A-Za-z][a-z]\w*)", re.M)
+MORE = re.compile(r"(, MPIX?_[A-Za-z]\w*)*")
 NO_FUNCTIONS = ("unimplemented.c", "constants.c", "callbacks.c")
 
 
@@ -27,8 +28,10 @@ def implemented():
         title = " ".join(re.search(rf"{path.name}: (.*?)\.(?: |\n)", text, re.S).group(1)
                          .replace("\n *", "").split())
         names = []
-        for macro, name in NAMED.findall(text):
+        for entry in NAMED.finditer(text):
+            macro, name = entry.groups()
             names += [name + "_c2f", name + "_f2c"] if macro == "CONVERSION" else [name]
+            names += MORE.match(text, entry.end()).group().replace(",", " ").split()
         if names:
             found[title[0].upper() + title[1:]] = sorted(set(names))
     return found

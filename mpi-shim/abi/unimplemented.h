@@ -8,49 +8,6 @@
 
 /* clang-format off */
 
-/* Collectives (chapter 5) */
-COMM(MPI_Iallgather, comm, const void *sendbuf, int sendcount, MPI_Datatype sendtype, void *recvbuf,
-    int recvcount, MPI_Datatype recvtype, MPI_Comm comm, MPI_Request *request)
-COMM(MPI_Iallgatherv, comm, const void *sendbuf, int sendcount, MPI_Datatype sendtype,
-    void *recvbuf, const int recvcounts[], const int displs[], MPI_Datatype recvtype, MPI_Comm comm,
-    MPI_Request *request)
-COMM(MPI_Iallreduce, comm, const void *sendbuf, void *recvbuf, int count, MPI_Datatype datatype,
-    MPI_Op op, MPI_Comm comm, MPI_Request *request)
-COMM(MPI_Ialltoall, comm, const void *sendbuf, int sendcount, MPI_Datatype sendtype, void *recvbuf,
-    int recvcount, MPI_Datatype recvtype, MPI_Comm comm, MPI_Request *request)
-COMM(MPI_Ialltoallv, comm, const void *sendbuf, const int sendcounts[], const int sdispls[],
-    MPI_Datatype sendtype, void *recvbuf, const int recvcounts[], const int rdispls[],
-    MPI_Datatype recvtype, MPI_Comm comm, MPI_Request *request)
-COMM(MPI_Ialltoallw, comm, const void *sendbuf, const int sendcounts[], const int sdispls[],
-    const MPI_Datatype sendtypes[], void *recvbuf, const int recvcounts[], const int rdispls[],
-    const MPI_Datatype recvtypes[], MPI_Comm comm, MPI_Request *request)
-COMM(MPI_Ibarrier, comm, MPI_Comm comm, MPI_Request *request)
-COMM(MPI_Ibcast, comm, void *buffer, int count, MPI_Datatype datatype, int root, MPI_Comm comm,
-    MPI_Request *request)
-COMM(MPI_Iexscan, comm, const void *sendbuf, void *recvbuf, int count, MPI_Datatype datatype,
-    MPI_Op op, MPI_Comm comm, MPI_Request *request)
-COMM(MPI_Igather, comm, const void *sendbuf, int sendcount, MPI_Datatype sendtype, void *recvbuf,
-    int recvcount, MPI_Datatype recvtype, int root, MPI_Comm comm, MPI_Request *request)
-COMM(MPI_Igatherv, comm, const void *sendbuf, int sendcount, MPI_Datatype sendtype, void *recvbuf,
-    const int recvcounts[], const int displs[], MPI_Datatype recvtype, int root, MPI_Comm comm,
-    MPI_Request *request)
-COMM(MPI_Ireduce, comm, const void *sendbuf, void *recvbuf, int count, MPI_Datatype datatype,
-    MPI_Op op, int root, MPI_Comm comm, MPI_Request *request)
-COMM(MPI_Ireduce_scatter, comm, const void *sendbuf, void *recvbuf, const int recvcounts[],
-    MPI_Datatype datatype, MPI_Op op, MPI_Comm comm, MPI_Request *request)
-COMM(MPI_Ireduce_scatter_block, comm, const void *sendbuf, void *recvbuf, int recvcount,
-    MPI_Datatype datatype, MPI_Op op, MPI_Comm comm, MPI_Request *request)
-COMM(MPI_Iscan, comm, const void *sendbuf, void *recvbuf, int count, MPI_Datatype datatype,
-    MPI_Op op, MPI_Comm comm, MPI_Request *request)
-COMM(MPI_Iscatter, comm, const void *sendbuf, int sendcount, MPI_Datatype sendtype, void *recvbuf,
-    int recvcount, MPI_Datatype recvtype, int root, MPI_Comm comm, MPI_Request *request)
-COMM(MPI_Iscatterv, comm, const void *sendbuf, const int sendcounts[], const int displs[],
-    MPI_Datatype sendtype, void *recvbuf, int recvcount, MPI_Datatype recvtype, int root,
-    MPI_Comm comm, MPI_Request *request)
-
-/* Communicators (chapter 6) */
-COMM(MPI_Comm_idup, comm, MPI_Comm comm, MPI_Comm *newcomm, MPI_Request *request)
-
 /* Files (chapter 13) */
 FILE(MPI_File_close, *fh, MPI_File *fh)
 FILE(MPI_File_delete, MPI_FILE_NULL, const char *filename, MPI_Info info)
@@ -208,66 +165,6 @@ WIN(MPI_Win_unlock, win, int rank, MPI_Win win)
 WIN(MPI_Win_unlock_all, win, MPI_Win win)
 WIN(MPI_Win_wait, win, MPI_Win win)
 
-/* Persistent collectives (an Open MPI extension, MPI 4.0 section 6.12) */
-COMM(MPIX_Allgather_init, comm, const void *sendbuf, int sendcount, MPI_Datatype sendtype,
-    void *recvbuf, int recvcount, MPI_Datatype recvtype, MPI_Comm comm, MPI_Info info,
-    MPI_Request *request)
-COMM(MPIX_Allgatherv_init, comm, const void *sendbuf, int sendcount, MPI_Datatype sendtype,
-    void *recvbuf, const int recvcounts[], const int displs[], MPI_Datatype recvtype, MPI_Comm comm,
-    MPI_Info info, MPI_Request *request)
-COMM(MPIX_Allreduce_init, comm, const void *sendbuf, void *recvbuf, int count,
-    MPI_Datatype datatype, MPI_Op op, MPI_Comm comm, MPI_Info info, MPI_Request *request)
-COMM(MPIX_Alltoall_init, comm, const void *sendbuf, int sendcount, MPI_Datatype sendtype,
-    void *recvbuf, int recvcount, MPI_Datatype recvtype, MPI_Comm comm, MPI_Info info,
-    MPI_Request *request)
-COMM(MPIX_Alltoallv_init, comm, const void *sendbuf, const int sendcounts[], const int sdispls[],
-    MPI_Datatype sendtype, void *recvbuf, const int recvcounts[], const int rdispls[],
-    MPI_Datatype recvtype, MPI_Comm comm, MPI_Info info, MPI_Request *request)
-COMM(MPIX_Alltoallw_init, comm, const void *sendbuf, const int sendcounts[], const int sdispls[],
-    const MPI_Datatype sendtypes[], void *recvbuf, const int recvcounts[], const int rdispls[],
-    const MPI_Datatype recvtypes[], MPI_Comm comm, MPI_Info info, MPI_Request *request)
-COMM(MPIX_Barrier_init, comm, MPI_Comm comm, MPI_Info info, MPI_Request *request)
-COMM(MPIX_Bcast_init, comm, void *buffer, int count, MPI_Datatype datatype, int root, MPI_Comm comm,
-    MPI_Info info, MPI_Request *request)
-COMM(MPIX_Exscan_init, comm, const void *sendbuf, void *recvbuf, int count, MPI_Datatype datatype,
-    MPI_Op op, MPI_Comm comm, MPI_Info info, MPI_Request *request)
-COMM(MPIX_Gather_init, comm, const void *sendbuf, int sendcount, MPI_Datatype sendtype,
-    void *recvbuf, int recvcount, MPI_Datatype recvtype, int root, MPI_Comm comm, MPI_Info info,
-    MPI_Request *request)
-COMM(MPIX_Gatherv_init, comm, const void *sendbuf, int sendcount, MPI_Datatype sendtype,
-    void *recvbuf, const int recvcounts[], const int displs[], MPI_Datatype recvtype, int root,
-    MPI_Comm comm, MPI_Info info, MPI_Request *request)
-COMM(MPIX_Neighbor_allgather_init, comm, const void *sendbuf, int sendcount, MPI_Datatype sendtype,
-    void *recvbuf, int recvcount, MPI_Datatype recvtype, MPI_Comm comm, MPI_Info info,
-    MPI_Request *request)
-COMM(MPIX_Neighbor_allgatherv_init, comm, const void *sendbuf, int sendcount, MPI_Datatype sendtype,
-    void *recvbuf, const int recvcounts[], const int displs[], MPI_Datatype recvtype, MPI_Comm comm,
-    MPI_Info info, MPI_Request *request)
-COMM(MPIX_Neighbor_alltoall_init, comm, const void *sendbuf, int sendcount, MPI_Datatype sendtype,
-    void *recvbuf, int recvcount, MPI_Datatype recvtype, MPI_Comm comm, MPI_Info info,
-    MPI_Request *request)
-COMM(MPIX_Neighbor_alltoallv_init, comm, const void *sendbuf, const int sendcounts[],
-    const int sdispls[], MPI_Datatype sendtype, void *recvbuf, const int recvcounts[],
-    const int rdispls[], MPI_Datatype recvtype, MPI_Comm comm, MPI_Info info, MPI_Request *request)
-COMM(MPIX_Neighbor_alltoallw_init, comm, const void *sendbuf, const int sendcounts[],
-    const MPI_Aint sdispls[], const MPI_Datatype sendtypes[], void *recvbuf, const int recvcounts[],
-    const MPI_Aint rdispls[], const MPI_Datatype recvtypes[], MPI_Comm comm, MPI_Info info,
-    MPI_Request *request)
-COMM(MPIX_Reduce_init, comm, const void *sendbuf, void *recvbuf, int count, MPI_Datatype datatype,
-    MPI_Op op, int root, MPI_Comm comm, MPI_Info info, MPI_Request *request)
-COMM(MPIX_Reduce_scatter_block_init, comm, const void *sendbuf, void *recvbuf, int recvcount,
-    MPI_Datatype datatype, MPI_Op op, MPI_Comm comm, MPI_Info info, MPI_Request *request)
-COMM(MPIX_Reduce_scatter_init, comm, const void *sendbuf, void *recvbuf, const int recvcounts[],
-    MPI_Datatype datatype, MPI_Op op, MPI_Comm comm, MPI_Info info, MPI_Request *request)
-COMM(MPIX_Scan_init, comm, const void *sendbuf, void *recvbuf, int count, MPI_Datatype datatype,
-    MPI_Op op, MPI_Comm comm, MPI_Info info, MPI_Request *request)
-COMM(MPIX_Scatter_init, comm, const void *sendbuf, int sendcount, MPI_Datatype sendtype,
-    void *recvbuf, int recvcount, MPI_Datatype recvtype, int root, MPI_Comm comm, MPI_Info info,
-    MPI_Request *request)
-COMM(MPIX_Scatterv_init, comm, const void *sendbuf, const int sendcounts[], const int displs[],
-    MPI_Datatype sendtype, void *recvbuf, int recvcount, MPI_Datatype recvtype, int root,
-    MPI_Comm comm, MPI_Info info, MPI_Request *request)
-
 /* Processes that come and go (chapter 10) */
 NONE(MPI_Close_port, const char *port_name)
 COMM(MPI_Comm_accept, comm, const char *port_name, MPI_Info info, int root, MPI_Comm comm,
@@ -284,30 +181,3 @@ NONE(MPI_Lookup_name, const char *service_name, MPI_Info info, char *port_name)
 NONE(MPI_Open_port, MPI_Info info, char *port_name)
 NONE(MPI_Publish_name, const char *service_name, MPI_Info info, const char *port_name)
 NONE(MPI_Unpublish_name, const char *service_name, MPI_Info info, const char *port_name)
-
-/* Topologies (chapter 7) */
-COMM(MPI_Ineighbor_allgather, comm, const void *sendbuf, int sendcount, MPI_Datatype sendtype,
-    void *recvbuf, int recvcount, MPI_Datatype recvtype, MPI_Comm comm, MPI_Request *request)
-COMM(MPI_Ineighbor_allgatherv, comm, const void *sendbuf, int sendcount, MPI_Datatype sendtype,
-    void *recvbuf, const int recvcounts[], const int displs[], MPI_Datatype recvtype, MPI_Comm comm,
-    MPI_Request *request)
-COMM(MPI_Ineighbor_alltoall, comm, const void *sendbuf, int sendcount, MPI_Datatype sendtype,
-    void *recvbuf, int recvcount, MPI_Datatype recvtype, MPI_Comm comm, MPI_Request *request)
-COMM(MPI_Ineighbor_alltoallv, comm, const void *sendbuf, const int sendcounts[],
-    const int sdispls[], MPI_Datatype sendtype, void *recvbuf, const int recvcounts[],
-    const int rdispls[], MPI_Datatype recvtype, MPI_Comm comm, MPI_Request *request)
-COMM(MPI_Ineighbor_alltoallw, comm, const void *sendbuf, const int sendcounts[],
-    const MPI_Aint sdispls[], const MPI_Datatype sendtypes[], void *recvbuf, const int recvcounts[],
-    const MPI_Aint rdispls[], const MPI_Datatype recvtypes[], MPI_Comm comm, MPI_Request *request)
-COMM(MPI_Neighbor_allgather, comm, const void *sendbuf, int sendcount, MPI_Datatype sendtype,
-    void *recvbuf, int recvcount, MPI_Datatype recvtype, MPI_Comm comm)
-COMM(MPI_Neighbor_allgatherv, comm, const void *sendbuf, int sendcount, MPI_Datatype sendtype,
-    void *recvbuf, const int recvcounts[], const int displs[], MPI_Datatype recvtype, MPI_Comm comm)
-COMM(MPI_Neighbor_alltoall, comm, const void *sendbuf, int sendcount, MPI_Datatype sendtype,
-    void *recvbuf, int recvcount, MPI_Datatype recvtype, MPI_Comm comm)
-COMM(MPI_Neighbor_alltoallv, comm, const void *sendbuf, const int sendcounts[], const int sdispls[],
-    MPI_Datatype sendtype, void *recvbuf, const int recvcounts[], const int rdispls[],
-    MPI_Datatype recvtype, MPI_Comm comm)
-COMM(MPI_Neighbor_alltoallw, comm, const void *sendbuf, const int sendcounts[],
-    const MPI_Aint sdispls[], const MPI_Datatype sendtypes[], void *recvbuf, const int recvcounts[],
-    const MPI_Aint rdispls[], const MPI_Datatype recvtypes[], MPI_Comm comm)

@@ -20,4 +20,7 @@ enum coll_tag { /* 0 belongs to core/context.c */
                 TAG_SCAN,
 };
 
+/* Each schedule has a tag of its own, in turn; those from 1 << 29 on belong to core/intercomm.c and core/comm.c. */
+enum { TAG_SCHEDULE = 1 << 28, SCHEDULE_TAGS = 1 << 28 };
+
 #endif

@@ -45,6 +45,14 @@ static void send_cancel(struct request *request)
     }
 }
 
+void request_withdraw(struct request *request)
+{
+    if (request->kind == REQUEST_RECV)
+        receive_cancel(request);
+    else if (request->kind == REQUEST_SEND)
+        send_cancel(request);
+}
+
 int request_cancel(struct request *request)
 {
     int error = 0;
@@ -64,14 +72,11 @@ int request_cancel(struct request *request)
     }
     if (!request->active) {
         error = error_note(ERR_REQUEST, "the request is not active");
-    } else if (request->complete) {
-        /* Too late. */
-    } else if (request->kind == REQUEST_RECV) {
-        receive_cancel(request);
-    } else if (request->kind == REQUEST_SEND) {
-        send_cancel(request);
     } else if (request->kind == REQUEST_COLLECTIVE) {
+        request_blame(request);
         error = error_note(ERR_REQUEST, "a collective operation cannot be cancelled");
+    } else if (!request->complete) {
+        request_withdraw(request);
     }
     core_unlock();
     return error;

@@ -8,6 +8,9 @@
  * With threads, two communicators may be made at once. In a process only one thread at a time proposes a number: the
  * one whose agreement has the lowest order (the context of its parent communicator, which all members know); the others
  * take part without a proposal, which makes everybody try again. The lowest of all is thus never refused.
+ *
+ * MPI_Comm_idup agrees by the same proposals, but may wait for nobody, so many may be under way (idup.c). A number is
+ * taken while it is proposed.
  */
 #include <stdlib.h>
 
@@ -191,6 +194,19 @@ static uint32_t context_free(uint32_t from)
     return 2 * index;
 }
 
+uint32_t context_propose(uint32_t from)
+{
+    uint32_t proposal = context_free(from);
+
+    context_take(proposal);
+    return proposal;
+}
+
+void context_refuse(uint32_t proposal)
+{
+    taken[proposal / 2] = 0;
+}
+
 int context_agree(const struct team *team, uint32_t *made)
 {
     struct taking mine = {.order = team->order, .tag = team->tag};
@@ -210,7 +226,7 @@ int context_agree(const struct team *team, uint32_t *made)
         proposes = !proposing && first_to_propose(&mine);
         if (proposes) {
             proposing = true;
-            proposal = context_free(from);
+            proposal = context_propose(from);
         }
         core_unlock();
         values[0] = proposal;
@@ -218,10 +234,11 @@ int context_agree(const struct team *team, uint32_t *made)
         values[2] = !proposes;
         error = team_maximum(team, values);
         core_lock();
-        if (proposes)
+        if (proposes) {
             proposing = false;
-        if (error == 0 && values[2] == 0 && values[0] == -values[1])
-            context_take((uint32_t)values[0]);
+            if (error || values[2] != 0 || values[0] != -values[1])
+                context_refuse(proposal);
+        }
         core_unlock();
         if (error)
             break;

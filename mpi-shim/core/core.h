@@ -99,8 +99,8 @@ struct comm {
     struct errhandler *errhandler;
     struct attributes *attributes;
     struct topology *topology; /* or NULL */
-    void *schedule;            /* of coll/: what nonblocking collectives remember */
-    void *face;                /* the face's own (Fortran index, ...) */
+    uint32_t schedules; /* made so far, in every process alike (coll/schedule.h); under core_lock */
+    void *face;         /* the face's own (Fortran index, ...) */
     bool predefined;
     bool freed; /* MPI_Comm_free was called; pending requests keep it */
     char name[MAX_OBJECT_NAME];
@@ -136,6 +136,7 @@ enum request_flags {
     REQUEST_PERSISTENT = 1 << 3,
     REQUEST_SHARED = 1 << 4, /* stands for every send that was complete at once; never freed */
     REQUEST_COLLECTIVE_CONTEXT = 1 << 5,
+    REQUEST_PART = 1 << 6, /* of a schedule, which is told when it is complete */
 };
 
 /* What an arriving message touches comes first. */
@@ -164,6 +165,7 @@ struct request {
     void *packed;   /* contiguous copy for a type with gaps, or NULL; to be freed */
     size_t arrived; /* length of a message that was truncated */
     struct am_memory memory;
+    void *owner; /* of a part (coll/schedule.c) */
     union {
         struct outgoing outgoing;
         struct { /* REQUEST_GENERALIZED */
@@ -172,7 +174,7 @@ struct request {
             int (*cancel)(void *state, int complete);
             void *state;
         } generalized;
-        void *schedule; /* REQUEST_COLLECTIVE */
+        struct schedule *schedule; /* REQUEST_COLLECTIVE; NULL once that is freed */
         struct request *next_free;
     };
 };
@@ -377,6 +379,8 @@ void group_release(struct group *group);         /* [lock] */
 
 /* Collective. The error handler and the attributes (by their copy functions) are duplicated too. */
 int comm_dup(struct comm *comm, struct comm **made);
+/* *made is there at once, but is a communicator when the request is complete. */
+int comm_idup(struct comm *comm, struct comm **made, struct request **request);
 /* Collective over `comm`; *made is NULL in a process that is not in `group` (for Comm_create) or whose colour is
  * UNDEFINED (for Comm_split). */
 int comm_create(struct comm *comm, struct group *group, struct comm **made);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * core/p2p.h: how point-to-point messages travel over am.h. Private to the core.
+ * core/p2p.h: how point-to-point messages travel over am.h. Private to the core, and to coll/schedule.c.
  *
  * Every message starts with an *envelope* of two arguments:
  *   args[0]  context << 32 | tag
@@ -117,20 +117,24 @@ void request_release_data(struct request *request);
 extern uint32_t requests_detached;
 
 /* The operation has ended; status.error says how. */
-void request_complete_detached(struct request *request);
+void request_complete_slow(struct request *request);
 static inline void request_complete(struct request *request)
 {
     request->complete = true;
     core.completed += request->flags / REQUEST_COUNTED & 1;
-    if (unlikely(request->flags & REQUEST_DETACHED))
-        request_complete_detached(request);
+    if (unlikely(request->flags & (REQUEST_DETACHED | REQUEST_PART)))
+        request_complete_slow(request);
 }
 
 /* Let the network progress until something happens. */
 void core_wait(void);
 void core_poll(void);
+/* Something was completed outside a poll: wake the threads that sleep until a message comes. Polls. */
+void core_wake(void);
 
-/* Remember whose error handler is to take the error, and explain it. */
+/* Remember whose error handler is to take an error that follows. */
+void request_blame(const struct request *request);
+/* The same for the operation's own error, and explain it. */
 int request_fail(struct request *request);
 
 /* Names by which peers call requests. */
@@ -231,6 +235,22 @@ void message_free(struct message *message);
 void receive_peer_down(struct peer *peer);
 void receive_handlers(void);
 
+/* ---- cancel.c ----------------------------------------------------------------------------------- */
+
+/* Cancel a send or a receive that is not complete, as far as it can be. */
+void request_withdraw(struct request *request);
+
+/* ---- coll/schedule.c ---------------------------------------------------------------------------- */
+
+/* A part has ended, with status.error; it is freed. In a handler too. */
+void schedule_part_ended(struct request *part);
+/* Carry on with the schedules that can go on: after each poll. Callbacks of the program run without core_lock. */
+extern struct schedule *schedules_ready;
+void schedules_progress(void);
+/* Begin a persistent one again; and the end of one. */
+void schedule_restart(struct schedule *schedule);
+void schedule_free(struct schedule *schedule);
+
 /* ---- rendezvous.c ------------------------------------------------------------------------------- */
 
 /* Pull `length` bytes at the sender into the request's buffer, and complete it. */
@@ -258,6 +278,9 @@ static inline struct match *context_match(uint32_t context)
 /* Mark a number (even) as a communicator's; and end that, with what is left in both its queues. */
 void context_take(uint32_t context);
 void context_release(uint32_t context);
+/* Take the lowest number (even) from `from` on that is free here; and give back what was not agreed on. */
+uint32_t context_propose(uint32_t from);
+void context_refuse(uint32_t proposal);
 void contexts_destroy(void);
 
 /* Processes that agree: some ranks of a communicator, and maybe those of another team. */

@@ -54,7 +54,9 @@ static int start(struct request *request)
     request->status.error = 0;
     request->status.cancelled = 0;
     request->cancelling = false;
-    if (request->peer == PROC_NULL) {
+    if (request->kind == REQUEST_COLLECTIVE) {
+        schedule_restart(request->schedule);
+    } else if (request->peer == PROC_NULL) {
         status_empty(&request->status);
         request->status.source = PROC_NULL;
         request_complete(request);

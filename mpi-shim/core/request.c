@@ -113,8 +113,12 @@ void request_put(struct request *request)
     requests_free = request;
 }
 
-void request_complete_detached(struct request *request)
+void request_complete_slow(struct request *request)
 {
+    if (request->flags & REQUEST_PART) {
+        schedule_part_ended(request);
+        return;
+    }
     requests_detached -= request->kind == REQUEST_SEND;
     request_put(request);
 }
@@ -196,12 +200,28 @@ void core_wait(void)
 
     if (unlikely(handled < 0))
         progress_failed(handled);
+    if (unlikely(schedules_ready != NULL))
+        schedules_progress();
 }
 
 void core_poll(void)
 {
     int handled = am_poll(core.am);
 
+    if (unlikely(handled < 0))
+        progress_failed(handled);
+    if (unlikely(schedules_ready != NULL))
+        schedules_progress();
+}
+
+void core_wake(void)
+{
+    int sent, handled;
+
+    do {
+        sent = am_request(core.am, core.self, HANDLER_WAKE, NULL, 0, NULL, 0);
+        handled = am_poll(core.am);
+    } while (sent == -EAGAIN && handled >= 0);
     if (unlikely(handled < 0))
         progress_failed(handled);
 }
@@ -215,11 +235,20 @@ struct comm *request_failed(void)
     return failed && failed->magic == COMM_MAGIC ? failed : core.predefined.world;
 }
 
+void request_blame(const struct request *request)
+{
+    failed = request->comm;
+}
+
 int request_fail(struct request *request)
 {
     int error = request->status.error;
 
     failed = request->comm;
+    if (error == ERR_TRUNCATE && request->kind == REQUEST_COLLECTIVE)
+        return error_note(error,
+                          "a message of the operation, from rank %d, has %zu bytes, the buffer %zu",
+                          request->peer, request->arrived, request->length);
     if (error == ERR_TRUNCATE)
         return error_note(
             error, "the message from rank %d with tag %d has %zu bytes, the buffer %zu",
@@ -364,10 +393,17 @@ int request_free(struct request **handle)
         core_unlock();
         return request_foreign();
     }
+    if (unlikely(request->kind == REQUEST_COLLECTIVE && request->active)) {
+        request_blame(request);
+        core_unlock();
+        return error_note(ERR_REQUEST, "a collective operation that is active cannot be freed");
+    }
     *handle = core.predefined.request_null;
     if (request->flags & REQUEST_SHARED) {
         core.completed--;
     } else if (!request->active) {
+        if (request->kind == REQUEST_COLLECTIVE)
+            schedule_free(request->schedule);
         request_put(request);
     } else if (!request->complete) {
         requests_detached += request->kind == REQUEST_SEND;
@@ -421,10 +457,8 @@ int grequest_complete(struct request *request)
         state = request->generalized.state;
     }
     request_complete(request);
-    /* Another thread may sleep until a message comes: send one. */
     if (core.threads) {
-        while (am_request(core.am, core.self, HANDLER_WAKE, NULL, 0, NULL, 0) == -EAGAIN)
-            core_poll();
+        core_wake();
         core_poll();
     }
     core_unlock();
