@@ -2,15 +2,45 @@
  *
  * Intent: with MPI_THREAD_MULTIPLE several threads of a process may be in MPI at once: each of four talks with its like in
  * the next process, on tags of its own, blocking and nonblocking; a thread that waits is woken by what
- * another one takes from the network; each also duplicates a communicator while the others do.
+ * another one takes from the network; each also duplicates a communicator while the others do, and has nonblocking
+ * collectives whose operation, the program's, runs while the others go on.
  */
 #include "mpi_test.h"
 
 #include <pthread.h>
+#include <unistd.h>
 
 enum { THREADS = 4, ROUNDS = 300, LONGEST = 20000 };
 
 static MPI_Comm base[THREADS];
+
+static void add(void *in, void *inout, int *length, MPI_Datatype *type)
+{
+    usleep(50);
+    for (int i = 0; i < *length; i++)
+        ((int *)inout)[i] += ((int *)in)[i];
+}
+
+static void reduce(MPI_Comm comm)
+{
+    enum { AT_ONCE = 4 };
+    int one = 1, sums[AT_ONCE], sum = 0;
+    MPI_Request requests[AT_ONCE + 1];
+    MPI_Comm own;
+    MPI_Op op;
+
+    MPI_Op_create(add, 0, &op);
+    for (int i = 0; i < AT_ONCE; i++)
+        MPI_Iallreduce(&one, &sums[i], 1, MPI_INT, op, comm, &requests[i]);
+    MPI_Op_free(&op);
+    MPI_Comm_idup(comm, &own, &requests[AT_ONCE]);
+    MPI_Waitall(AT_ONCE + 1, requests, MPI_STATUSES_IGNORE);
+    for (int i = 0; i < AT_ONCE; i++)
+        require(sums[i] == world_size);
+    MPI_Allreduce(&one, &sum, 1, MPI_INT, MPI_SUM, own);
+    require(sum == world_size);
+    MPI_Comm_free(&own);
+}
 
 static void *talk(void *argument)
 {
@@ -44,6 +74,8 @@ static void *talk(void *argument)
         require(sum == world_size);
         MPI_Comm_free(&own);
     }
+    for (int round = 0; round < 20; round++)
+        reduce(base[me]);
     free(out);
     free(in);
     return NULL;
