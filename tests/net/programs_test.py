@@ -81,6 +81,14 @@ def lossy_four_nodes():
         return f"{all_of(LOSSY_ANY, 4, net=net)}; {net.counts()}"
 
 
+def collectives():
+    """Collectives in flight, on two nodes of two ranks: shared memory within, a lossy network between."""
+    with Network(faults=["--seed", 6, *scenario.LOSSY]) as net:
+        result = mpirun(4, [os.path.join(scenario.BUILD, "tests/mpi/mpi_nonblocking"), "9"], timeout=120,
+                        net=net, slots=2).ok()
+        return f"{result.seconds:.1f} s; {net.counts()}"
+
+
 def oversubscribed():
     """More ranks than cores finish, and do not spin each other out of time."""
     return f"{validated(8, 'ring', ['-m', '8:1024', '-i', '100']):.1f} s"
@@ -88,4 +96,4 @@ def oversubscribed():
 
 if __name__ == "__main__":
     sys.exit(scenario.run([shared_memory, alone, frames, jumbo_frames, mixed, lossy, lossy_mixed,
-                           lossy_four_nodes, oversubscribed]))
+                           lossy_four_nodes, collectives, oversubscribed]))
