@@ -342,8 +342,11 @@ static inline int receive_wait(void *buffer, size_t count, struct datatype *type
         datatype_release(request.type);
     core_unlock();
     status_give(status, &request.status);
-    if (unlikely(request.status.error))
+    if (unlikely(request.status.error)) {
+        if (match == comm->coll_match)
+            request.flags |= REQUEST_COLLECTIVE_CONTEXT;
         error = request_fail(&request);
+    }
     request_release_data(&request);
     return error;
 }
@@ -402,7 +405,9 @@ int recv_start(void *buffer, size_t count, struct datatype *type, int source, in
 int coll_recv_start(void *buffer, size_t count, struct datatype *type, int source, int tag,
                     struct comm *comm, struct request **made)
 {
-    return receive_start(buffer, count, type, source, tag, comm, comm->coll_match, made);
+    receive_start(buffer, count, type, source, tag, comm, comm->coll_match, made);
+    (*made)->flags |= REQUEST_COLLECTIVE_CONTEXT;
+    return 0;
 }
 
 /* ---- messages taken by a matched probe ------------------------------------------------------------ */

@@ -249,6 +249,12 @@ int request_fail(struct request *request)
         return error_note(error,
                           "a message of the operation, from rank %d, has %zu bytes, the buffer %zu",
                           request->peer, request->arrived, request->length);
+    if (error == ERR_TRUNCATE && request->flags & REQUEST_COLLECTIVE_CONTEXT)
+        return error_note(
+            error,
+            "rank %d sent %zu bytes where this rank expects at most %zu; have all ranks "
+            "the same root, counts and types?",
+            request->status.source, request->arrived, request->length);
     if (error == ERR_TRUNCATE)
         return error_note(
             error, "the message from rank %d with tag %d has %zu bytes, the buffer %zu",

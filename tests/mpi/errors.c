@@ -85,6 +85,22 @@ static void in_status(void)
     }
 }
 
+/* Ranks that do not agree on a collective call are told so where more comes than fits. */
+static void disagreeing(void)
+{
+    char data[8] = {0}, text[MPI_MAX_ERROR_STRING];
+    int error, length;
+
+    error = MPI_Bcast(data, world_rank == 0 ? 8 : 4, MPI_BYTE, 0, MPI_COMM_WORLD);
+    require(class_of(error) == (world_rank == 0 ? MPI_SUCCESS : MPI_ERR_TRUNCATE));
+    if (world_rank > 0) {
+        MPI_Error_string(error, text, &length);
+        require(strstr(text, "MPI_Bcast") && strstr(text, "rank 0 sent 8 bytes") &&
+                strstr(text, "at most 4"));
+    }
+    require(MPI_Barrier(MPI_COMM_WORLD) == MPI_SUCCESS);
+}
+
 int main(int argc, char **argv)
 {
     test_start(&argc, &argv);
@@ -99,5 +115,6 @@ int main(int argc, char **argv)
     }
     in_status();
     MPI_Barrier(MPI_COMM_WORLD);
+    disagreeing();
     return test_end();
 }
