@@ -22,6 +22,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/types.h>
 #include <time.h>
 #include <unistd.h>
@@ -360,8 +361,12 @@ int main(int argc, char **argv)
 {
     domid_t domain = argc > 2 ? (domid_t)atoi(argv[2]) : 0;
     uint32_t refs[PAGES];
+    uint64_t random = 0;
 
     setvbuf(stdout, NULL, _IOLBF, 0);
+    if (getrandom(&random, sizeof random, 0) != sizeof random)
+        failed("no random numbers");
+    printf("grants: random %016lx\n", random);
     events = open("/dev/xen/evtchn", O_RDWR);
     for (int i = 0; i < PAGES && argc == 4 + PAGES; i++)
         refs[i] = (uint32_t)atoi(argv[4 + i]);
