@@ -153,6 +153,9 @@ void trap_handle(struct registers *registers)
         case VECTOR_SIMD:
             signal_fault(registers, SIGFPE, simd_code(), registers->rip);
             break;
+        case VECTOR_STACK:
+            signal_fault(registers, SIGBUS, SI_KERNEL, 0);
+            break;
         case VECTOR_ALIGNMENT:
             signal_fault(registers, SIGBUS, BUS_ADRALN, 0);
             break;

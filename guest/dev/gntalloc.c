@@ -2,6 +2,7 @@
 /* /dev/xen/gntalloc, with Linux's calls (xen/gntalloc.h): pages of ours that another domain may map. */
 #include "guest/dev/device.h"
 #include "guest/linux/user.h"
+#include "guest/mm/area.h"
 #include "guest/mm/page.h"
 #include "guest/mm/vm.h"
 #include "guest/xen/event.h"
@@ -196,6 +197,13 @@ static int gntalloc_map(struct file *file, struct area *area)
     return 0;
 }
 
+/* A page that was given back while it was mapped here ends with its last mapping. */
+static void gntalloc_unmap(struct file *file, struct area *area)
+{
+    pages_drop(area->start, area->end);
+    waiting_sweep();
+}
+
 static void gntalloc_release(struct file *file)
 {
     for (struct granted *granted = file->state, *next; granted; granted = next) {
@@ -207,6 +215,7 @@ static void gntalloc_release(struct file *file)
 const struct file_ops device_gntalloc_ops = {
     .ioctl = gntalloc_ioctl,
     .mmap = gntalloc_map,
+    .unmap = gntalloc_unmap,
     .release = gntalloc_release,
     .stream = true,
 };

@@ -6,6 +6,7 @@
 #include "guest/linux/user.h"
 
 #include <linux/fcntl.h>
+#include <linux/fs.h>
 
 static long open_path(struct path *path, unsigned flags, unsigned mode)
 {
@@ -140,6 +141,34 @@ long sys_dup2(int descriptor, int copy)
     return sys_dup3(descriptor, copy, 0);
 }
 
+/* Nobody else is there to hold a lock, so each one is granted that Linux would take for one. */
+static long lock_check(const struct file *file, const struct flock *lock)
+{
+    int64_t start;
+
+    switch (lock->l_whence) {
+    case SEEK_SET:
+        start = 0;
+        break;
+    case SEEK_CUR:
+        start = (int64_t)file->position;
+        break;
+    case SEEK_END:
+        start = (int64_t)file->inode->size;
+        break;
+    default:
+        return -EINVAL;
+    }
+    if (lock->l_type != F_RDLCK && lock->l_type != F_WRLCK && lock->l_type != F_UNLCK)
+        return -EINVAL;
+    if (lock->l_start > INT64_MAX - start)
+        return -EOVERFLOW;
+    start += lock->l_start;
+    if (start < 0 || (lock->l_len < 0 && start + lock->l_len < 0))
+        return -EINVAL;
+    return lock->l_len > 0 && lock->l_len - 1 > INT64_MAX - start ? -EOVERFLOW : 0;
+}
+
 long sys_fcntl(int descriptor, int command, uint64_t argument)
 {
     struct file *file = file_of(descriptor);
@@ -162,19 +191,33 @@ long sys_fcntl(int descriptor, int command, uint64_t argument)
     case F_SETFL:
         file->flags = (file->flags & ~changeable) | ((unsigned)argument & changeable);
         return 0;
-    case F_GETLK: { /* nobody else is there to hold a lock */
+    case F_GETLK: {
         struct flock lock;
+        long error;
 
         if (user_read(&lock, (void *)argument, sizeof lock))
             return -EFAULT;
+        if (lock.l_type == F_UNLCK)
+            return -EINVAL;
+        error = lock_check(file, &lock);
+        if (error)
+            return error;
         lock.l_type = F_UNLCK;
         return user_write((void *)argument, &lock, sizeof lock);
     }
     case F_SETLK:
     case F_SETLKW: {
         struct flock lock;
+        unsigned access = file->flags & O_ACCMODE;
+        long error;
 
-        return user_read(&lock, (void *)argument, sizeof lock);
+        if (user_read(&lock, (void *)argument, sizeof lock))
+            return -EFAULT;
+        error = lock_check(file, &lock);
+        if (!error && ((lock.l_type == F_RDLCK && access == O_WRONLY) ||
+                       (lock.l_type == F_WRLCK && access == O_RDONLY)))
+            error = -EBADF;
+        return error;
     }
     default:
         return -EINVAL;
@@ -183,5 +226,9 @@ long sys_fcntl(int descriptor, int command, uint64_t argument)
 
 long sys_flock(int descriptor, int operation)
 {
-    return file_of(descriptor) ? 0 : -EBADF;
+    int kind = operation & ~LOCK_NB;
+
+    if (!file_of(descriptor))
+        return -EBADF;
+    return kind == LOCK_SH || kind == LOCK_EX || kind == LOCK_UN ? 0 : -EINVAL;
 }

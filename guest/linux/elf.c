@@ -40,6 +40,7 @@ static int program_open(struct program *program, const char *path)
     int error;
 
     program->path = path;
+    program->interpreter[0] = '\0';
     error = path_find(file_directory, path, true, &found);
     if (!error && !found.inode)
         error = -ENOENT;
@@ -100,7 +101,7 @@ static int program_check(struct program *program)
                 return bad(program, -ENOEXEC, "the name of its interpreter is damaged");
         }
     }
-    return below ? 0 : bad(program, -ENOEXEC, "it has no segment to load");
+    return 0;
 }
 
 static int segment_map(struct program *program, const Elf64_Phdr *segment)
@@ -150,6 +151,8 @@ static int program_map(struct program *program, uint64_t where)
             !(segment->p_align & (segment->p_align - 1)))
             align = segment->p_align;
     }
+    if (low >= high)
+        return bad(program, -ENOEXEC, "it has nothing to load");
     if (program->header.e_type == ET_EXEC) {
         start = vm_map(low, high - low, PROT_NONE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_NORESERVE, NULL, 0);

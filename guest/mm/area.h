@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* guest/mm/area.h: what areas (vm.c) ask of their pages (fault.c). */
+/* guest/mm/area.h: what areas (vm.c, and devices) ask of their pages (fault.c). */
 #ifndef GUEST_MM_AREA_H
 #define GUEST_MM_AREA_H
 

@@ -4,9 +4,11 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
@@ -166,6 +168,32 @@ int main(void)
     SHOW(fcntl(other, F_SETFL, O_NONBLOCK));
     SHOW(fcntl(other, F_GETFL) & (O_ACCMODE | O_APPEND | O_NONBLOCK));
     SHOW(fcntl(999, F_GETFL));
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 10};
+    SHOW(fcntl(fd, F_SETLK, &lock));
+    SHOW(fcntl(fd, F_SETLKW, &lock));
+    SHOW(fcntl(fd, F_GETLK, &lock));
+    SHOW(lock.l_type == F_UNLCK);
+    lock.l_type = 77;
+    SHOW(fcntl(fd, F_SETLK, &lock));
+    lock.l_type = F_UNLCK;
+    SHOW(fcntl(fd, F_GETLK, &lock));
+    lock.l_type = F_RDLCK;
+    SHOW(fcntl(other, F_SETLK, &lock));
+    lock.l_start = -1;
+    SHOW(fcntl(fd, F_SETLK, &lock));
+    lock.l_whence = SEEK_END;
+    SHOW(fcntl(fd, F_SETLK, &lock));
+    lock.l_len = -10000000;
+    SHOW(fcntl(fd, F_SETLK, &lock));
+    lock.l_start = INT64_MAX;
+    SHOW(fcntl(fd, F_SETLK, &lock));
+    lock.l_whence = 3;
+    SHOW(fcntl(fd, F_SETLK, &lock));
+    SHOW(fcntl(999, F_SETLK, &lock));
+    SHOW(flock(fd, LOCK_EX));
+    SHOW(flock(fd, LOCK_UN));
+    SHOW(flock(fd, 77));
+    SHOW(flock(999, LOCK_EX));
     SHOW(fcntl(fd, 999));
     SHOW(dup2(fd, 100000));
     SHOW(ioctl(fd, TIOCGWINSZ, buffer));
@@ -202,6 +230,21 @@ int main(void)
         close(open(name, O_CREAT | O_WRONLY, 0600));
     }
     list("d");
+    DIR *directory = opendir("d");
+    for (int i = 0; i < 100; i++)
+        readdir(directory);
+    long place = telldir(directory);
+    struct dirent *entry = readdir(directory);
+    snprintf(buffer, 100, "%s", entry->d_name);
+    seekdir(directory, place);
+    entry = readdir(directory);
+    SHOW(strcmp(entry->d_name, buffer));
+    rewinddir(directory);
+    int entries = 0;
+    while (readdir(directory))
+        entries++;
+    SHOW(entries);
+    closedir(directory);
     SHOW(rmdir("d"));
     SHOW(rmdir("d/file-000"));
     SHOW(unlink("d/e"));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <errno.h>
+#include <linux/futex.h>
 #include <pthread.h>
 #include <pwd.h>
 #include <sched.h>
@@ -9,6 +10,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
@@ -29,6 +31,7 @@ int main(void)
     struct utsname name;
     struct passwd *user;
     struct rlimit limit;
+    struct sysinfo info;
     cpu_set_t set;
     sem_t semaphore;
     char a[64], b[64];
@@ -57,12 +60,21 @@ int main(void)
     sem_init(&semaphore, 0, 1);
     printf("semaphore: %d, ", sem_wait(&semaphore));
     printf("%s\n", sem_trywait(&semaphore) ? strerror(errno) : "taken");
+    int word = 1;
+    soon = (struct timespec){.tv_nsec = 1000000};
+    printf("futex: %s", syscall(SYS_futex, &word, FUTEX_WAIT, 0, NULL) ? strerror(errno) : "woken");
+    printf(", %s", syscall(SYS_futex, &word, FUTEX_WAIT, 1, &soon) ? strerror(errno) : "woken");
+    printf(", %ld\n", syscall(SYS_futex, &word, FUTEX_WAKE, 1));
     uname(&name);
     printf("names: %s %s\n", name.sysname, name.machine);
     user = getpwuid(getuid());
     printf("user: %s\n", user ? user->pw_name : "nobody");
     printf("random numbers differ: %d\n",
            getrandom(a, 64, 0) == 64 && getrandom(b, 64, 0) == 64 && memcmp(a, b, 64) != 0);
+    sysinfo(&info);
+    printf("memory: %d %d %d\n", info.totalram >= 64 << 20 && info.totalram <= 256 << 20,
+           info.freeram > 0 && info.freeram < info.totalram, info.mem_unit);
+    printf("a process: %d %ld\n", info.procs, info.uptime < 100000 ? 0 : info.uptime);
     getrlimit(RLIMIT_STACK, &limit);
     printf("limits: %ld\n", (long)limit.rlim_cur);
     sem_wait(&semaphore);

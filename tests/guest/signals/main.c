@@ -166,11 +166,14 @@ int main(void)
     setitimer(ITIMER_REAL, &soon, NULL);
     result = pause();
     printf("pause %d %s\n", result, strerror(errno));
+    setitimer(ITIMER_REAL, &soon, NULL);
+    for (count = 0; !count;)
+        getppid(); /* no wait, but a system call */
     printf("alarm %u", alarm(100));
     printf(" %u\n", alarm(0));
     soon.it_interval.tv_usec = 10000;
     setitimer(ITIMER_REAL, &soon, NULL);
-    while (count < 6)
+    while (count < 4)
         pause();
     memset(&soon, 0, sizeof soon);
     setitimer(ITIMER_REAL, &soon, &was);
