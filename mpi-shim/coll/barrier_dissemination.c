@@ -2,11 +2,12 @@
  *
  * coll/barrier_dissemination.c: in round k everyone tells the one 2^k further and hears from the one 2^k before;
  * after ceil(log2 n) rounds everyone has heard of everyone (Hensgen, Finkel, Manber 1988).
+ *
+ * Cost: ceil(log2 p) alpha.
  */
-#include "mpi-shim/coll/coll.h"
-#include "mpi-shim/coll/tags.h"
+#include "mpi-shim/coll/algorithms.h"
 
-int coll_barrier(struct comm *comm)
+int barrier_dissemination(struct comm *comm)
 {
     int size = comm->size;
 

@@ -100,6 +100,7 @@ struct comm {
     void *topology; /* of topo/ */
     void *schedule; /* of coll/: what nonblocking collectives remember */
     void *face;     /* the face's own (Fortran index, ...) */
+    bool one_node;  /* all ranks of the local group are on one */
     bool predefined;
     bool freed; /* MPI_Comm_free was called; pending requests keep it */
     char name[MAX_OBJECT_NAME];
