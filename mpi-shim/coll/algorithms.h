@@ -5,18 +5,52 @@
 #ifndef COLL_ALGORITHMS_H
 #define COLL_ALGORITHMS_H
 
+#include "mpi-shim/coll/choose.h"
 #include "mpi-shim/coll/coll.h"
+#include "mpi-shim/coll/tags.h"
+
+int barrier_dissemination(struct comm *comm);
+int barrier_linear(struct comm *comm);
+
+int bcast_binomial(void *buffer, size_t count, struct datatype *type, int root, struct comm *comm);
+int bcast_linear(void *buffer, size_t count, struct datatype *type, int root, struct comm *comm);
+int bcast_scatter_allgather(void *buffer, size_t count, struct datatype *type, int root,
+                            struct comm *comm);
+
+int reduce_binomial(const void *send, void *recv, size_t count, struct datatype *type,
+                    struct op *op, int root, struct comm *comm);
+int reduce_linear(const void *send, void *recv, size_t count, struct datatype *type, struct op *op,
+                  int root, struct comm *comm);
 
 /* In place in `buffer`. */
 int allreduce_doubling(void *buffer, size_t count, struct datatype *type, struct op *op,
                        struct comm *comm);
 int allreduce_halving(void *buffer, size_t count, struct datatype *type, struct op *op,
                       struct comm *comm);
+int allreduce_linear(void *buffer, size_t count, struct datatype *type, struct op *op,
+                     struct comm *comm);
+int allreduce_ring(void *buffer, size_t count, struct datatype *type, struct op *op,
+                   struct comm *comm);
 
 /* `recv` has this process's block in its place. Blocks begin at `displacements` (in extents), or one behind
  * the other where that is NULL. */
 int allgather_ring(void *recv, const int *counts, const int *displacements, size_t count,
                    struct datatype *type, struct comm *comm);
+int allgather_linear(void *recv, const int *counts, const int *displacements, size_t count,
+                     struct datatype *type, struct comm *comm);
 int allgather_bruck(void *recv, size_t count, struct datatype *type, struct comm *comm);
+
+/* Blocks of one size in each direction; not in place. */
+int alltoall_bruck(const void *send, size_t send_count, struct datatype *send_type, void *recv,
+                   size_t recv_count, struct datatype *recv_type, struct comm *comm);
+
+int gather_binomial(const void *send, size_t send_count, struct datatype *send_type, void *recv,
+                    size_t recv_count, struct datatype *recv_type, int root, struct comm *comm);
+int scatter_binomial(const void *send, size_t send_count, struct datatype *send_type, void *recv,
+                     size_t recv_count, struct datatype *recv_type, int root, struct comm *comm);
+
+/* Each block has its count, or all have `each` where that is NULL. */
+int reduce_scatter_linear(const void *send, void *recv, const int *counts, size_t each,
+                          struct datatype *type, struct op *op, struct comm *comm);
 
 #endif

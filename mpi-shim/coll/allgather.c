@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * coll/allgather.c: allgather, allgatherv: Bruck for short blocks of one size, else a ring.
+ * coll/allgather.c: allgather, allgatherv: put the own block in place, then get the others'.
  */
 #include "mpi-shim/coll/algorithms.h"
 #include "mpi-shim/coll/inter.h"
-#include "mpi-shim/coll/tags.h"
-
-enum { SHORT = 32 << 10 }; /* bytes in all */
 
 /* Put this process's contribution in its place. */
 static int place_own(const void *send, size_t send_count, struct datatype *send_type, char *at,
@@ -35,9 +32,14 @@ int coll_allgather(const void *send, size_t send_count, struct datatype *send_ty
     error = place_own(send, send_count, send_type, own, recv_count, recv_type, comm);
     if (error || comm->size == 1)
         return error;
-    if (recv_count * recv_type->size * (size_t)comm->size <= SHORT)
+    switch (coll_choose(COLL_ALLGATHER, comm, recv_count * recv_type->size)) {
+    case ALGORITHM_BRUCK:
         return allgather_bruck(recv, recv_count, recv_type, comm);
-    return allgather_ring(recv, NULL, NULL, recv_count, recv_type, comm);
+    case ALGORITHM_LINEAR:
+        return allgather_linear(recv, NULL, NULL, recv_count, recv_type, comm);
+    default:
+        return allgather_ring(recv, NULL, NULL, recv_count, recv_type, comm);
+    }
 }
 
 int coll_allgatherv(const void *send, size_t send_count, struct datatype *send_type, void *recv,
@@ -45,6 +47,7 @@ int coll_allgatherv(const void *send, size_t send_count, struct datatype *send_t
                     struct comm *comm)
 {
     char *own;
+    size_t total = 0;
     int error;
 
     if (unlikely(comm->remote))
@@ -55,5 +58,11 @@ int coll_allgatherv(const void *send, size_t send_count, struct datatype *send_t
                       comm);
     if (error || comm->size == 1)
         return error;
+    /* All ranks know all counts. */
+    for (int i = 0; i < comm->size; i++)
+        total += (size_t)recv_counts[i];
+    if (coll_choose(COLL_ALLGATHERV, comm, total * recv_type->size / (size_t)comm->size) ==
+        ALGORITHM_LINEAR)
+        return allgather_linear(recv, recv_counts, displacements, 0, recv_type, comm);
     return allgather_ring(recv, recv_counts, displacements, 0, recv_type, comm);
 }

@@ -2,6 +2,8 @@
  *
  * coll/allgather_bruck.c: in round k a process gets up to 2^k blocks from the one 2^k further (Bruck et al. 1997):
  * ceil(log2 n) rounds, for short blocks. Blocks are collected from our own on, then turned into place.
+ *
+ * Cost: ceil(log2 p) alpha + (p - 1) n beta, and each block copied twice.
  */
 #include "mpi-shim/coll/algorithms.h"
 #include "mpi-shim/coll/tags.h"

@@ -2,6 +2,8 @@
  *
  * coll/allgather_ring.c: blocks go round a ring, each process passing on what it got last; for blocks that are long
  * or of different sizes.
+ *
+ * Cost: (p - 1) (alpha + n beta), only between neighbours.
  */
 #include "mpi-shim/coll/algorithms.h"
 #include "mpi-shim/coll/tags.h"

@@ -2,10 +2,15 @@
  *
  * coll/alltoall_pairwise.c: alltoall, alltoallv, alltoallw: in round k everyone sends to the one k further and receives from
  * the one k before, so that nobody is sent to by many at once. In place, two processes exchange and each keeps a copy.
+ * With "linear" the rounds do not wait for each other. Alltoall of short blocks may take alltoall_bruck.c.
+ *
+ * Cost: (p - 1) (alpha + n beta); linear saves most of the alphas.
  */
-#include "mpi-shim/coll/coll.h"
+#include "mpi-shim/coll/algorithms.h"
 #include "mpi-shim/coll/inter.h"
-#include "mpi-shim/coll/tags.h"
+#include "mpi-shim/core/memory.h"
+
+#include <stdlib.h>
 
 /* How the blocks of one side lie. Byte displacements and types of their own for alltoallw. */
 struct blocks {
@@ -45,6 +50,30 @@ static int exchange_in_place(const struct blocks *blocks, struct comm *comm)
     return error;
 }
 
+static int exchange_at_once(const struct blocks *send, const struct blocks *recv, struct comm *comm)
+{
+    int size = comm->size, rank = comm->rank, started = 0, error = 0, waited;
+    struct request **requests = memory_get(2 * (size_t)size * sizeof(struct request *));
+    struct datatype *type;
+    size_t count;
+
+    for (int round = 0; round < size && !error; round++) {
+        int from = rank - round < 0 ? rank - round + size : rank - round;
+        char *at = block_at(recv, from, &count, &type);
+
+        error = coll_recv_start(at, count, type, from, TAG_ALLTOALL, comm, &requests[started++]);
+    }
+    for (int round = 0; round < size && !error; round++) {
+        int to = rank + round >= size ? rank + round - size : rank + round;
+        char *at = block_at(send, to, &count, &type);
+
+        error = coll_send_start(at, count, type, to, TAG_ALLTOALL, comm, &requests[started++]);
+    }
+    waited = coll_waitall(started, requests);
+    free(requests);
+    return error ? error : waited;
+}
+
 static int exchange(const struct blocks *send, const struct blocks *recv, struct comm *comm)
 {
     int size = comm->size, error = 0;
@@ -73,7 +102,24 @@ int coll_alltoall(const void *send, size_t send_count, struct datatype *send_typ
 
     if (unlikely(comm->remote))
         return inter_alltoall(send, send_count, send_type, recv, recv_count, recv_type, comm);
-    return send == IN_PLACE ? exchange_in_place(&in, comm) : exchange(&out, &in, comm);
+    if (send == IN_PLACE)
+        return exchange_in_place(&in, comm);
+    switch (coll_choose(COLL_ALLTOALL, comm, recv_count * recv_type->size)) {
+    case ALGORITHM_BRUCK:
+        return alltoall_bruck(send, send_count, send_type, recv, recv_count, recv_type, comm);
+    case ALGORITHM_LINEAR:
+        return exchange_at_once(&out, &in, comm);
+    default:
+        return exchange(&out, &in, comm);
+    }
+}
+
+/* Nobody knows the sizes of all blocks: the choice is by ranks alone, and Bruck's algorithm is none of them. */
+static int exchange_varying(const struct blocks *send, const struct blocks *recv, struct comm *comm)
+{
+    if (coll_choose(COLL_ALLTOALL, comm, 0) == ALGORITHM_LINEAR)
+        return exchange_at_once(send, recv, comm);
+    return exchange(send, recv, comm);
 }
 
 int coll_alltoallv(const void *send, const int *send_counts, const int *send_displacements,
@@ -92,7 +138,7 @@ int coll_alltoallv(const void *send, const int *send_counts, const int *send_dis
     if (unlikely(comm->remote))
         return inter_alltoallv(send, send_counts, send_displacements, send_type, recv, recv_counts,
                                recv_displacements, recv_type, comm);
-    return send == IN_PLACE ? exchange_in_place(&in, comm) : exchange(&out, &in, comm);
+    return send == IN_PLACE ? exchange_in_place(&in, comm) : exchange_varying(&out, &in, comm);
 }
 
 int coll_alltoallw(const void *send, const int *send_counts, const int *send_displacements,
@@ -112,5 +158,5 @@ int coll_alltoallw(const void *send, const int *send_counts, const int *send_dis
     if (unlikely(comm->remote))
         return inter_alltoallw(send, send_counts, send_displacements, send_types, recv, recv_counts,
                                recv_displacements, recv_types, comm);
-    return send == IN_PLACE ? exchange_in_place(&in, comm) : exchange(&out, &in, comm);
+    return send == IN_PLACE ? exchange_in_place(&in, comm) : exchange_varying(&out, &in, comm);
 }

@@ -1,21 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * coll/bcast_binomial.c: down a binomial tree, the largest subtree first.
+ *
+ * Cost: ceil(log2 p) (alpha + n beta).
  */
-#include "mpi-shim/coll/coll.h"
-#include "mpi-shim/coll/inter.h"
-#include "mpi-shim/coll/tags.h"
+#include "mpi-shim/coll/algorithms.h"
 
-int coll_bcast(void *buffer, size_t count, struct datatype *type, int root, struct comm *comm)
+int bcast_binomial(void *buffer, size_t count, struct datatype *type, int root, struct comm *comm)
 {
     int size = comm->size;
     int relative = comm->rank - root + (comm->rank < root ? size : 0);
     int mask = 1, error;
 
-    if (unlikely(comm->remote))
-        return inter_bcast(buffer, count, type, root, comm);
-    if (count == 0 || type->size == 0)
-        return 0;
     while (mask < size && !(relative & mask))
         mask <<= 1;
     if (mask < size) {

@@ -3,13 +3,16 @@
  * coll/coll.h: collective operations.
  *
  * Arguments are the standard's, checked by the face as far as one process can; IN_PLACE is accepted where the
- * standard allows it. Each chooses an algorithm by size and ranks; each algorithm has a file. Messages travel on the
+ * standard allows it. Each chooses an algorithm by size and ranks (coll/choose.c); each algorithm has a file. Messages travel on the
  * communicator's collective context.
  */
 #ifndef COLL_COLL_H
 #define COLL_COLL_H
 
 #include "mpi-shim/core/core.h"
+
+/* Read CARAVAN_COLL (coll/choose.c). Ends the job on a mistake in it. */
+void coll_configure(void);
 
 int coll_barrier(struct comm *comm);
 int coll_bcast(void *buffer, size_t count, struct datatype *type, int root, struct comm *comm);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * coll/gather_linear.c: gather, gatherv: everyone sends to the root, which receives all at once.
+ * coll/gather_linear.c: gather, gatherv: everyone sends to the root, which receives all at once. Gather of short blocks may take the tree of
+ * gather_binomial.c.
+ *
+ * Cost: alpha for most; (p - 1) n beta at the root.
  */
-#include "mpi-shim/coll/coll.h"
+#include "mpi-shim/coll/algorithms.h"
 #include "mpi-shim/coll/inter.h"
-#include "mpi-shim/coll/tags.h"
 #include "mpi-shim/core/memory.h"
 
 #include <stdlib.h>
@@ -39,9 +41,14 @@ static int gather(const void *send, size_t send_count, struct datatype *send_typ
 int coll_gather(const void *send, size_t send_count, struct datatype *send_type, void *recv,
                 size_t recv_count, struct datatype *recv_type, int root, struct comm *comm)
 {
+    size_t bytes = comm->rank == root ? recv_count * recv_type->size : send_count * send_type->size;
+
     if (unlikely(comm->remote))
         return inter_gather(send, send_count, send_type, recv, recv_count, NULL, NULL, recv_type,
                             root, comm);
+    if (comm->size > 1 && coll_choose(COLL_GATHER, comm, bytes) == ALGORITHM_BINOMIAL)
+        return gather_binomial(send, send_count, send_type, recv, recv_count, recv_type, root,
+                               comm);
     return gather(send, send_count, send_type, recv, NULL, NULL, recv_count, recv_type, root, comm);
 }
 

@@ -3,11 +3,11 @@
  * coll/reduce_binomial.c: up a binomial tree in which every subtree is a range of ranks, so that operands are combined
  * in the order of ranks. An operation that does not commute has rank 0 as the tree's root, which then passes the
  * result on; another one has the operation's root.
+ *
+ * Cost: ceil(log2 p) (alpha + n beta + n gamma).
  */
-#include "mpi-shim/coll/coll.h"
-#include "mpi-shim/coll/inter.h"
+#include "mpi-shim/coll/algorithms.h"
 #include "mpi-shim/coll/scratch.h"
-#include "mpi-shim/coll/tags.h"
 
 static int reduce_tree(const void *send, void *result, size_t count, struct datatype *type,
                        struct op *op, int top, struct comm *comm)
@@ -46,18 +46,14 @@ static int reduce_tree(const void *send, void *result, size_t count, struct data
     return error;
 }
 
-int coll_reduce(const void *send, void *recv, size_t count, struct datatype *type, struct op *op,
-                int root, struct comm *comm)
+int reduce_binomial(const void *send, void *recv, size_t count, struct datatype *type,
+                    struct op *op, int root, struct comm *comm)
 {
     int top = op->commutative ? root : 0, error;
     bool in_place = send == IN_PLACE;
     struct scratch own, result;
     void *target = recv;
 
-    if (unlikely(comm->remote))
-        return inter_reduce(send, recv, count, type, op, root, comm);
-    if (count == 0)
-        return 0;
     if (in_place) {
         scratch_take(&own, type, count);
         datatype_copy(type, own.at, recv, count);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * coll/scatter_linear.c: scatter, scatterv: the root sends to everyone, all at once.
+ * coll/scatter_linear.c: scatter, scatterv: the root sends to everyone, all at once. Scatter of short blocks may take the tree of
+ * scatter_binomial.c.
+ *
+ * Cost: (p - 1) (alpha + n beta) at the root.
  */
-#include "mpi-shim/coll/coll.h"
+#include "mpi-shim/coll/algorithms.h"
 #include "mpi-shim/coll/inter.h"
-#include "mpi-shim/coll/tags.h"
 #include "mpi-shim/core/memory.h"
 
 #include <stdlib.h>
@@ -39,9 +41,14 @@ static int scatter(const void *send, const int *counts, const int *displacements
 int coll_scatter(const void *send, size_t send_count, struct datatype *send_type, void *recv,
                  size_t recv_count, struct datatype *recv_type, int root, struct comm *comm)
 {
+    size_t bytes = comm->rank == root ? send_count * send_type->size : recv_count * recv_type->size;
+
     if (unlikely(comm->remote))
         return inter_scatter(send, send_count, NULL, NULL, send_type, recv, recv_count, recv_type,
                              root, comm);
+    if (comm->size > 1 && coll_choose(COLL_SCATTER, comm, bytes) == ALGORITHM_BINOMIAL)
+        return scatter_binomial(send, send_count, send_type, recv, recv_count, recv_type, root,
+                                comm);
     return scatter(send, NULL, NULL, send_count, send_type, recv, recv_count, recv_type, root,
                    comm);
 }

@@ -22,6 +22,9 @@ void comm_setup(struct comm *comm, uint32_t context, struct group *group)
     comm->match = context_match(context);
     comm->coll_match = context_match(context + 1);
     comm->group = group;
+    comm->one_node = true;
+    for (int i = 1; i < group->size && comm->one_node; i++)
+        comm->one_node = am_node(core.am, group->process[i]) == am_node(core.am, group->process[0]);
     comm->magic = COMM_MAGIC;
 }
 

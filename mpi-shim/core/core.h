@@ -101,6 +101,7 @@ struct comm {
     struct topology *topology; /* or NULL */
     uint32_t schedules; /* made so far, in every process alike (coll/schedule.h); under core_lock */
     void *face;         /* the face's own (Fortran index, ...) */
+    bool one_node;      /* all ranks of the local group are on one */
     bool predefined;
     bool freed; /* MPI_Comm_free was called; pending requests keep it */
     char name[MAX_OBJECT_NAME];

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "mpi-shim/coll/coll.h"
 #include "mpi-shim/core/p2p.h"
 
 struct core core;
@@ -81,6 +82,7 @@ int core_init(const struct core_predefined *predefined, int level, int *provided
     core.eager = (uint32_t)am_max_medium(core.am);
     core.thread_level = level;
     core.threads = level == THREAD_MULTIPLE;
+    coll_configure();
     if (peers_create() != 0)
         core_abort(1, "out of memory: no room for %u processes", core.processes);
     core_lock();

@@ -2,7 +2,7 @@
  *
  * Intent: every collective gives what its definition says, from every root, for counts from 0 to long, with and without
  * MPI_IN_PLACE, for a type with gaps, and for an operation that does not commute (products of 2x2 matrices, whose
- * order shows). Nobody leaves a barrier before everybody is in it. Any number of ranks.
+ * order shows), with any algorithm that CARAVAN_COLL names. Nobody leaves a barrier before everybody is in it. Any number of ranks.
  */
 #include "mpi_test.h"
 
@@ -201,6 +201,31 @@ static void matrix_of(int rank, int i, int *m)
     m[3] = i % 7 + 3;
 }
 
+/* Reduce_scatter_block of the vector in `a`, which is left alone; then in place. */
+static void scattered_in_order(int each, MPI_Datatype matrix, MPI_Op op)
+{
+    int one = 1;
+
+    memcpy(b, a, (size_t)each * (size_t)world_size * 16);
+    for (int in_place = 0; in_place < 2; in_place++) {
+        int *result = in_place ? b : c;
+
+        memset(c, 0, (size_t)each * 16);
+        MPI_Reduce_scatter_block(in_place ? MPI_IN_PLACE : a, result, each, matrix, op,
+                                 MPI_COMM_WORLD);
+        for (int i = 0; i < each; i++) {
+            int product[4], next[4], place = world_rank * each + i;
+
+            matrix_of(world_size - 1, place, product);
+            for (int rank = world_size - 2; rank >= 0; rank--) {
+                matrix_of(rank, place, next);
+                multiply(next, product, &one, &matrix);
+            }
+            require(memcmp(result + 4 * i, product, 16) == 0);
+        }
+    }
+}
+
 static void ordered(int count)
 {
     MPI_Datatype matrix;
@@ -239,6 +264,7 @@ static void ordered(int count)
         }
         require(memcmp(b + 4 * i, product, 16) == 0);
     }
+    scattered_in_order(count / world_size, matrix, op);
     MPI_Op_free(&op);
     MPI_Type_free(&matrix);
 }
@@ -264,6 +290,24 @@ static void gaps(int root)
     MPI_Allgather(a, COUNT, every_second, b, COUNT, every_second, MPI_COMM_WORLD);
     for (int i = 0; i < 4 * COUNT * world_size; i++)
         require(b[i] == (i % 2 ? -1 : i / (4 * COUNT) + i % (4 * COUNT)));
+    /* A gather and a scatter of it against plain ints. */
+    for (int i = 0; i < 2 * COUNT * world_size; i++)
+        b[i] = -1;
+    MPI_Gather(a, COUNT, every_second, b, 2 * COUNT, MPI_INT, root, MPI_COMM_WORLD);
+    for (int i = 0; i < 2 * COUNT * world_size && world_rank == root; i++)
+        require(b[i] == i / (2 * COUNT) + 2 * (i % (2 * COUNT)));
+    for (int i = 0; i < 4 * COUNT; i++)
+        c[i] = -1;
+    MPI_Scatter(b, 2 * COUNT, MPI_INT, c, COUNT, every_second, root, MPI_COMM_WORLD);
+    for (int i = 0; i < 4 * COUNT; i++)
+        require(c[i] == (i % 2 ? -1 : world_rank + i));
+    for (int i = 0; i < 2 * COUNT * world_size; i++)
+        b[i] = -1;
+    for (int i = 0; i < 4 * COUNT * world_size; i++)
+        c[i] = world_rank + i;
+    MPI_Alltoall(c, COUNT, every_second, b, 2 * COUNT, MPI_INT, MPI_COMM_WORLD);
+    for (int i = 0; i < 2 * COUNT * world_size; i++)
+        require(b[i] == i / (2 * COUNT) + 4 * COUNT * world_rank + 2 * (i % (2 * COUNT)));
     MPI_Type_free(&pair);
     MPI_Type_free(&every_second);
 }
