@@ -316,22 +316,38 @@ static int take_barrier(struct am *am, struct control_message *message)
     return 0;
 }
 
+static int take_query(struct am *am, struct control_message *message)
+{
+    uint64_t number;
+    uint32_t detail;
+
+    if (control_get_number(message, "number", UINT64_MAX, &number) < 0 ||
+        number32(message, "detail", 1, &detail) < 0)
+        return -EPROTO;
+    return query_answer(am, number, detail);
+}
+
+/* Returns how much happened that the caller of am_wait may have waited for, or an error. */
 static int take(struct am *am, struct control_message *message)
 {
     static const struct {
         const char *command;
         int (*take)(struct am *am, struct control_message *message);
+        int happened;
     } takers[] = {
-        {"caravan_ring", take_ring},
-        {"caravan_doorbell", take_bell},
-        {"caravan_down", take_down},
-        {"barrier_out", take_barrier},
+        {"caravan_ring", take_ring, 1},   {"caravan_doorbell", take_bell, 1},
+        {"caravan_down", take_down, 1},   {"barrier_out", take_barrier, 1},
+        {"caravan_query", take_query, 0},
     };
     int result = 0; /* an unknown line is from a newer launcher of this version: no harm */
 
-    for (unsigned i = 0; i < sizeof(takers) / sizeof(takers[0]); i++)
-        if (strcmp(message->command, takers[i].command) == 0)
-            result = takers[i].take(am, message);
+    for (unsigned i = 0; i < sizeof(takers) / sizeof(takers[0]); i++) {
+        if (strcmp(message->command, takers[i].command) != 0)
+            continue;
+        result = takers[i].take(am, message);
+        if (result == 0)
+            result = takers[i].happened;
+    }
     control_close_fds(message);
     if (result < 0)
         am_complain(am, "the agent's line '%s' cannot be followed: %s", message->command,
@@ -351,7 +367,7 @@ int control_poll(struct am *am)
         result = take(am, &message);
         if (result < 0)
             return result;
-        taken++;
+        taken += result;
     }
     if (result == -ECONNRESET)
         am_complain(am, "the launcher's agent on this host is gone; ending");
@@ -361,6 +377,23 @@ int control_poll(struct am *am)
 int control_offer_ring(struct am *am, uint32_t peer, int fd, size_t bytes)
 {
     return control_send(am->job.control, &fd, 1, "cmd=caravan_ring peer=%u bytes=%zu", peer, bytes);
+}
+
+int control_tell(struct am *am, uint64_t number, const char *text)
+{
+    char escaped[1024];
+
+    if (control_escape(escaped, sizeof(escaped), text) < 0)
+        return -EMSGSIZE;
+    return control_send(am->job.control, NULL, 0, "cmd=caravan_told number=%llu text=%s",
+                        (unsigned long long)number, escaped);
+}
+
+int control_answer(struct am *am, uint64_t number, bool waits, uint64_t quiet, uint64_t moved)
+{
+    return control_send(
+        am->job.control, NULL, 0, "cmd=caravan_answer number=%llu waits=%d quiet=%llu moved=%llu",
+        (unsigned long long)number, waits, (unsigned long long)quiet, (unsigned long long)moved);
 }
 
 int control_fence_enter(struct am *am)

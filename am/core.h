@@ -81,6 +81,12 @@ struct am {
     am_peer_down *down_function;
     void *down_context;
 
+    am_query *query_function;
+    void *query_context;
+    uint64_t query;       /* number of the question that is being answered */
+    unsigned told;        /* lines of the answer so far */
+    uint64_t quiet_since; /* am_wait has found nothing since then; 0: it has, or is not in it */
+
     pthread_mutex_t lock;
     pthread_cond_t progressed;
     bool sleeper; /* a thread sleeps on the descriptors; further ones wait for `progressed` */
@@ -95,9 +101,16 @@ int control_join(struct am_job *job, const struct bell *bell);
 int control_poll(struct am *am);
 int control_offer_ring(struct am *am, uint32_t peer, int fd, size_t bytes);
 int control_fence_enter(struct am *am);
+int control_tell(struct am *am, uint64_t number, const char *text);
+int control_answer(struct am *am, uint64_t number, bool waits, uint64_t quiet, uint64_t moved);
 void control_abort(struct am *am, int status, const char *text);
 /* Say goodbye; waits for the answer. */
 void control_leave(struct am *am);
+
+/* ---- am/query.c ----------------------------------------------------------------------------------- */
+
+/* mpirun asks, by this number, what we are doing; with `detail` in words as well. */
+int query_answer(struct am *am, uint64_t number, bool detail);
 
 /* ---- am/link/ring.c ------------------------------------------------------------------------------- */
 

@@ -155,12 +155,16 @@ static int wait_inside(struct am *am, uint64_t deadline)
         spin_pause(am);
         handled = am_poll_inside(am);
     }
-    if (handled != 0)
+    if (handled != 0) {
+        am->quiet_since = 0;
         return handled;
+    }
 
     start = now = am_now(am);
     if (deadline <= start)
         return 0;
+    if (am->quiet_since == 0)
+        am->quiet_since = start;
     if (am->spin)
         handled = spin(am, start, deadline, &now);
     while (handled == 0 && now < deadline) {
@@ -177,6 +181,8 @@ static int wait_inside(struct am *am, uint64_t deadline)
         if (slept == -EINTR || am->threads)
             break;
     }
+    if (handled != 0)
+        am->quiet_since = 0;
     return handled;
 }
 
