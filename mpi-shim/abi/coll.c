@@ -26,6 +26,13 @@ static inline bool is_root(int root, const struct comm *comm)
     return comm->remote ? root == MPI_ROOT : root == comm->rank;
 }
 
+/* As FINISH_COMM; who asks what this process waits for is told this call's name. */
+#define FINISH_COLLECTIVE(comm, result)                                                            \
+    do {                                                                                           \
+        (comm)->call = CALL;                                                                       \
+        FINISH_COMM(comm, result);                                                                 \
+    } while (0)
+
 #define CHECK_ROOT(root, comm)                                                                     \
     do {                                                                                           \
         if (!root_ok(root, comm))                                                                  \
@@ -56,7 +63,7 @@ static inline bool is_root(int root, const struct comm *comm)
 int PMPI_Barrier(MPI_Comm comm)
 {
     CHECK_COMM(comm);
-    FINISH_COMM(comm, coll_barrier(comm));
+    FINISH_COLLECTIVE(comm, coll_barrier(comm));
 }
 EXPORT(MPI_Barrier);
 
@@ -67,7 +74,7 @@ int PMPI_Bcast(void *buffer, int count, MPI_Datatype type, int root, MPI_Comm co
     CHECK_NOT_IN_PLACE(buffer, comm);
     if (root != MPI_PROC_NULL)
         CHECK_DATA(buffer, count, type, comm);
-    FINISH_COMM(comm, coll_bcast(buffer, (size_t)count, type, root, comm));
+    FINISH_COLLECTIVE(comm, coll_bcast(buffer, (size_t)count, type, root, comm));
 }
 EXPORT(MPI_Bcast);
 
@@ -91,7 +98,7 @@ int PMPI_Reduce(const void *send, void *recv, int count, MPI_Datatype type, MPI_
         }
         CHECK_REDUCTION(op, type, comm);
     }
-    FINISH_COMM(comm, coll_reduce(send, recv, (size_t)count, type, op, root, comm));
+    FINISH_COLLECTIVE(comm, coll_reduce(send, recv, (size_t)count, type, op, root, comm));
 }
 EXPORT(MPI_Reduce);
 
@@ -103,7 +110,7 @@ int PMPI_Allreduce(const void *send, void *recv, int count, MPI_Datatype type, M
     CHECK_NOT_IN_PLACE(recv, comm);
     CHECK_DATA(recv, count, type, comm);
     CHECK_REDUCTION(op, type, comm);
-    FINISH_COMM(comm, coll_allreduce(send, recv, (size_t)count, type, op, comm));
+    FINISH_COLLECTIVE(comm, coll_allreduce(send, recv, (size_t)count, type, op, comm));
 }
 EXPORT(MPI_Allreduce);
 
@@ -120,8 +127,8 @@ int PMPI_Gather(const void *send, int send_count, MPI_Datatype send_type, void *
     }
     if (root != MPI_PROC_NULL && root != MPI_ROOT)
         CHECK_DATA(send, send_count, send_type, comm);
-    FINISH_COMM(comm, coll_gather(send, (size_t)send_count, send_type, recv, (size_t)recv_count,
-                                  recv_type, root, comm));
+    FINISH_COLLECTIVE(comm, coll_gather(send, (size_t)send_count, send_type, recv,
+                                        (size_t)recv_count, recv_type, root, comm));
 }
 EXPORT(MPI_Gather);
 
@@ -162,8 +169,8 @@ int PMPI_Gatherv(const void *send, int send_count, MPI_Datatype send_type, void 
     }
     if (root != MPI_PROC_NULL && root != MPI_ROOT)
         CHECK_DATA(send, send_count, send_type, comm);
-    FINISH_COMM(comm, coll_gatherv(send, (size_t)send_count, send_type, recv, recv_counts,
-                                   displacements, recv_type, root, comm));
+    FINISH_COLLECTIVE(comm, coll_gatherv(send, (size_t)send_count, send_type, recv, recv_counts,
+                                         displacements, recv_type, root, comm));
 }
 EXPORT(MPI_Gatherv);
 
@@ -174,8 +181,8 @@ int PMPI_Allgather(const void *send, int send_count, MPI_Datatype send_type, voi
     CHECK_DATA(send, send_count, send_type, comm);
     CHECK_NOT_IN_PLACE(recv, comm);
     CHECK_DATA(recv, recv_count, recv_type, comm);
-    FINISH_COMM(comm, coll_allgather(send, (size_t)send_count, send_type, recv, (size_t)recv_count,
-                                     recv_type, comm));
+    FINISH_COLLECTIVE(comm, coll_allgather(send, (size_t)send_count, send_type, recv,
+                                           (size_t)recv_count, recv_type, comm));
 }
 EXPORT(MPI_Allgather);
 
@@ -192,8 +199,8 @@ int PMPI_Scatter(const void *send, int send_count, MPI_Datatype send_type, void 
     }
     if (root != MPI_PROC_NULL && root != MPI_ROOT)
         CHECK_DATA(recv, recv_count, recv_type, comm);
-    FINISH_COMM(comm, coll_scatter(send, (size_t)send_count, send_type, recv, (size_t)recv_count,
-                                   recv_type, root, comm));
+    FINISH_COLLECTIVE(comm, coll_scatter(send, (size_t)send_count, send_type, recv,
+                                         (size_t)recv_count, recv_type, root, comm));
 }
 EXPORT(MPI_Scatter);
 
@@ -204,8 +211,8 @@ int PMPI_Alltoall(const void *send, int send_count, MPI_Datatype send_type, void
     CHECK_DATA(send, send_count, send_type, comm);
     CHECK_NOT_IN_PLACE(recv, comm);
     CHECK_DATA(recv, recv_count, recv_type, comm);
-    FINISH_COMM(comm, coll_alltoall(send, (size_t)send_count, send_type, recv, (size_t)recv_count,
-                                    recv_type, comm));
+    FINISH_COLLECTIVE(comm, coll_alltoall(send, (size_t)send_count, send_type, recv,
+                                          (size_t)recv_count, recv_type, comm));
 }
 EXPORT(MPI_Alltoall);
 
@@ -217,8 +224,8 @@ int PMPI_Allgatherv(const void *send, int send_count, MPI_Datatype send_type, vo
     CHECK_DATA(send, send_count, send_type, comm);
     CHECK_NOT_IN_PLACE(recv, comm);
     CHECK_COUNTS(recv, recv_counts, displacements, recv_type, comm);
-    FINISH_COMM(comm, coll_allgatherv(send, (size_t)send_count, send_type, recv, recv_counts,
-                                      displacements, recv_type, comm));
+    FINISH_COLLECTIVE(comm, coll_allgatherv(send, (size_t)send_count, send_type, recv, recv_counts,
+                                            displacements, recv_type, comm));
 }
 EXPORT(MPI_Allgatherv);
 
@@ -236,8 +243,8 @@ int PMPI_Scatterv(const void *send, const int send_counts[], const int displacem
     }
     if (root != MPI_PROC_NULL && root != MPI_ROOT)
         CHECK_DATA(recv, recv_count, recv_type, comm);
-    FINISH_COMM(comm, coll_scatterv(send, send_counts, displacements, send_type, recv,
-                                    (size_t)recv_count, recv_type, root, comm));
+    FINISH_COLLECTIVE(comm, coll_scatterv(send, send_counts, displacements, send_type, recv,
+                                          (size_t)recv_count, recv_type, root, comm));
 }
 EXPORT(MPI_Scatterv);
 
@@ -250,8 +257,8 @@ int PMPI_Alltoallv(const void *send, const int send_counts[], const int send_dis
         CHECK_COUNTS(send, send_counts, send_displacements, send_type, comm);
     CHECK_NOT_IN_PLACE(recv, comm);
     CHECK_COUNTS(recv, recv_counts, recv_displacements, recv_type, comm);
-    FINISH_COMM(comm, coll_alltoallv(send, send_counts, send_displacements, send_type, recv,
-                                     recv_counts, recv_displacements, recv_type, comm));
+    FINISH_COLLECTIVE(comm, coll_alltoallv(send, send_counts, send_displacements, send_type, recv,
+                                           recv_counts, recv_displacements, recv_type, comm));
 }
 EXPORT(MPI_Alltoallv);
 
@@ -282,8 +289,8 @@ int PMPI_Alltoallw(const void *send, const int send_counts[], const int send_dis
         error = types_check(recv, recv_counts, recv_displacements, recv_types, comm);
     if (error)
         return raise_comm(comm, CALL, error);
-    FINISH_COMM(comm, coll_alltoallw(send, send_counts, send_displacements, send_types, recv,
-                                     recv_counts, recv_displacements, recv_types, comm));
+    FINISH_COLLECTIVE(comm, coll_alltoallw(send, send_counts, send_displacements, send_types, recv,
+                                           recv_counts, recv_displacements, recv_types, comm));
 }
 EXPORT(MPI_Alltoallw);
 
@@ -303,7 +310,7 @@ static COLD int no_inter(const struct comm *comm)
         CHECK_NOT_IN_PLACE(recv, comm);                                                            \
         CHECK_DATA(recv, count, type, comm);                                                       \
         CHECK_REDUCTION(op, type, comm);                                                           \
-        FINISH_COMM(comm, function(send, recv, (size_t)count, type, op, comm));                    \
+        FINISH_COLLECTIVE(comm, function(send, recv, (size_t)count, type, op, comm));              \
     }                                                                                              \
     EXPORT(name)
 
@@ -321,7 +328,7 @@ int PMPI_Reduce_scatter(const void *send, void *recv, const int counts[], MPI_Da
     if (error)
         return raise_comm(comm, CALL, error);
     CHECK_REDUCTION(op, type, comm);
-    FINISH_COMM(comm, coll_reduce_scatter(send, recv, counts, type, op, comm));
+    FINISH_COLLECTIVE(comm, coll_reduce_scatter(send, recv, counts, type, op, comm));
 }
 EXPORT(MPI_Reduce_scatter);
 
@@ -333,6 +340,6 @@ int PMPI_Reduce_scatter_block(const void *send, void *recv, int count, MPI_Datat
     CHECK_NOT_IN_PLACE(recv, comm);
     CHECK_DATA(recv, count, type, comm);
     CHECK_REDUCTION(op, type, comm);
-    FINISH_COMM(comm, coll_reduce_scatter_block(send, recv, (size_t)count, type, op, comm));
+    FINISH_COLLECTIVE(comm, coll_reduce_scatter_block(send, recv, (size_t)count, type, op, comm));
 }
 EXPORT(MPI_Reduce_scatter_block);

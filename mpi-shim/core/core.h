@@ -97,9 +97,10 @@ struct comm {
     struct group *remote; /* of an inter-communicator, else NULL */
     struct errhandler *errhandler;
     struct attributes *attributes;
-    void *topology; /* of topo/ */
-    void *schedule; /* of coll/: what nonblocking collectives remember */
-    void *face;     /* the face's own (Fortran index, ...) */
+    void *topology;   /* of topo/ */
+    void *schedule;   /* of coll/: what nonblocking collectives remember */
+    void *face;       /* the face's own (Fortran index, ...) */
+    const char *call; /* the collective call that was made on it last */
     bool predefined;
     bool freed; /* MPI_Comm_free was called; pending requests keep it */
     char name[MAX_OBJECT_NAME];
@@ -207,6 +208,7 @@ struct core_predefined {
 };
 
 struct peer;
+struct waiting;
 
 struct core {
     struct am *am;
@@ -220,7 +222,8 @@ struct core {
     uint32_t eager;     /* longest payload that goes with its envelope */
     uint64_t completed; /* requests complete that the program has not been told of */
     uint32_t contexts;
-    struct match **context; /* queues, by context number */
+    struct match **context;  /* queues, by context number */
+    struct waiting *waiting; /* calls that wait, of all threads */
     struct core_predefined predefined;
 };
 
