@@ -65,7 +65,7 @@ struct am_options {
 };
 
 /* Join the job that started this process, as its environment says: PMI_FD for a launcher that speaks
- * PMI-1 (mpirun, hydra, Slurm); nothing at all for a job of one. `options` may be NULL.
+ * PMI-1 (mpirun, hydra); nothing at all for a job of one. `options` may be NULL.
  * On failure *am is NULL and one line on standard error says what failed and what to do. */
 AM_API int am_open(struct am **am, const struct am_options *options);
 

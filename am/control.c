@@ -16,73 +16,7 @@
 #include "am/port/packet.h"
 #include "control/control.h"
 
-enum { JOIN_TIMEOUT = 60000 }; /* ms that the agent may take for one answer */
-
 /* ---- joining ------------------------------------------------------------------------------------------ */
-
-/* A number from the environment; `absent` when it is not set. -1: set to something else. */
-static long environment_number(const char *name, long absent)
-{
-    const char *text = getenv(name);
-    char *end;
-    long number;
-
-    if (!text)
-        return absent;
-    errno = 0;
-    number = strtol(text, &end, 10);
-    return errno || end == text || *end || number < 0 || number > INT_MAX ? -1 : number;
-}
-
-/* A job of one. */
-static int join_alone(struct am_job *job)
-{
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-
-    *job = (struct am_job){
-        .size = 1, .nodes = 1, .ranks = 1, .cores = cores > 0 ? (uint32_t)cores : 1};
-    job->node_of = calloc(1, sizeof(*job->node_of));
-    job->table = calloc(1, sizeof(*job->table));
-    if (!job->node_of || !job->table)
-        return -ENOMEM;
-    if (gethostname(job->table[0].host, sizeof(job->table[0].host) - 1) < 0)
-        snprintf(job->table[0].host, sizeof(job->table[0].host), "localhost");
-    return 0;
-}
-
-/* The next line from the agent, waited for. 0 or an error. */
-static int receive(struct control_stream *stream, struct control_message *message)
-{
-    while (true) {
-        struct pollfd polled = {.fd = control_fd(stream), .events = POLLIN};
-        int result = control_receive(stream, message);
-
-        if (result != 0)
-            return result < 0 ? result : 0;
-        if (control_flush(stream) == -EAGAIN)
-            polled.events |= POLLOUT;
-        result = poll(&polled, 1, JOIN_TIMEOUT);
-        if (result == 0)
-            return -ETIMEDOUT;
-        if (result < 0 && errno != EINTR)
-            return -errno;
-    }
-}
-
-/* The next line, which must be this command. */
-static int expect(struct control_stream *stream, struct control_message *message,
-                  const char *command)
-{
-    int result = receive(stream, message);
-
-    if (result < 0)
-        return result;
-    if (strcmp(message->command, command) != 0) {
-        control_close_fds(message);
-        return -EPROTO;
-    }
-    return 0;
-}
 
 static int number32(const struct control_message *message, const char *key, uint64_t most,
                     uint32_t *number)
@@ -212,7 +146,7 @@ static int read_job(struct am_job *job, struct control_message *message)
     int result = read_welcome(job, message);
 
     while (result == 0) {
-        result = receive(job->control, message);
+        result = launcher_receive(job->control, message, LAUNCHER_PATIENCE);
         if (result < 0 || strcmp(message->command, "caravan_ready") == 0)
             break;
         for (unsigned i = 0; i < sizeof(readers) / sizeof(readers[0]); i++)
@@ -230,38 +164,18 @@ static int read_job(struct am_job *job, struct control_message *message)
 
 int control_join(struct am_job *job, const struct bell *bell)
 {
-    long fd = environment_number("PMI_FD", -2);
-    long version = environment_number("CARAVAN_CONTROL", 0);
     int bells[] = {bell->region.fd, bell->event};
     struct control_message message;
     int result;
 
-    if (fd == -2)
-        return join_alone(job);
-    if (fd < 0) {
-        fprintf(stderr, "caravan: the environment variable PMI_FD is not a descriptor: '%s'\n",
-                getenv("PMI_FD"));
-        return -EINVAL;
-    }
-    if (version == 0) {
-        fprintf(stderr, "caravan: the launcher speaks PMI-1 but not Caravan's control stream; "
-                        "start the program "
-                        "with Caravan's mpirun\n");
-        return -EPROTO;
-    }
-    job->control = control_open((int)fd);
-    if (!job->control) {
-        fprintf(stderr, "caravan: cannot use descriptor %ld (PMI_FD): %s\n", fd, strerror(errno));
-        return -EBADF;
-    }
     result = control_send(job->control, NULL, 0, "cmd=init pmi_version=1 pmi_subversion=1");
     if (result == 0)
-        result = expect(job->control, &message, "response_to_init");
+        result = launcher_expect(job->control, &message, "response_to_init", LAUNCHER_PATIENCE);
     if (result == 0)
         result = control_send(job->control, bells, 2, "cmd=caravan_hello version=%d",
                               CONTROL_VERSION);
     if (result == 0)
-        result = expect(job->control, &message, "caravan_welcome");
+        result = launcher_expect(job->control, &message, "caravan_welcome", LAUNCHER_PATIENCE);
     if (result == 0)
         result = read_job(job, &message);
     if (result < 0)
@@ -355,7 +269,7 @@ static int take(struct am *am, struct control_message *message)
     return result;
 }
 
-int control_poll(struct am *am)
+static int agent_poll(struct am *am)
 {
     struct control_message message;
     int result = control_flush(am->job.control);
@@ -374,7 +288,7 @@ int control_poll(struct am *am)
     return result < 0 ? result : taken;
 }
 
-int control_offer_ring(struct am *am, uint32_t peer, int fd, size_t bytes)
+static int agent_offer_ring(struct am *am, uint32_t peer, int fd, size_t bytes)
 {
     return control_send(am->job.control, &fd, 1, "cmd=caravan_ring peer=%u bytes=%zu", peer, bytes);
 }
@@ -396,7 +310,7 @@ int control_answer(struct am *am, uint64_t number, bool waits, uint64_t quiet, u
         (unsigned long long)number, waits, (unsigned long long)quiet, (unsigned long long)moved);
 }
 
-int control_fence_enter(struct am *am)
+static int agent_fence_enter(struct am *am)
 {
     return control_send(am->job.control, NULL, 0, "cmd=barrier_in");
 }
@@ -411,7 +325,7 @@ static void flush_for_a_second(struct am *am)
     }
 }
 
-void control_abort(struct am *am, int status, const char *text)
+static void agent_abort(struct am *am, int status, const char *text)
 {
     char escaped[CONTROL_MAX_LINE / 2];
 
@@ -428,13 +342,13 @@ void control_abort(struct am *am, int status, const char *text)
     }
 }
 
-void control_leave(struct am *am)
+static void agent_leave(struct am *am)
 {
     struct control_message message;
 
     if (control_send(am->job.control, NULL, 0, "cmd=finalize") < 0)
         return;
-    while (receive(am->job.control, &message) == 0) {
+    while (launcher_receive(am->job.control, &message, LAUNCHER_PATIENCE) == 0) {
         bool done = strcmp(message.command, "finalize_ack") == 0;
 
         control_close_fds(&message);
@@ -442,3 +356,18 @@ void control_leave(struct am *am)
             return;
     }
 }
+
+static int agent_wait_on(struct am *am, short *events)
+{
+    *events = control_flush(am->job.control) == -EAGAIN ? POLLIN | POLLOUT : POLLIN;
+    return control_fd(am->job.control);
+}
+
+const struct launcher_ops control_ops = {
+    .poll = agent_poll,
+    .wait_on = agent_wait_on,
+    .offer_ring = agent_offer_ring,
+    .fence_enter = agent_fence_enter,
+    .abort = agent_abort,
+    .leave = agent_leave,
+};

@@ -72,10 +72,10 @@ static int sleep_on_all(struct am *am, uint64_t deadline)
         come |= am->wire->ops->sleep(am->wire, &fd, &deadline);
         polled[count++] = (struct pollfd){.fd = fd, .events = POLLIN};
     }
-    if (am->job.control)
-        polled[count++] = (struct pollfd){
-            .fd = control_fd(am->job.control),
-            .events = control_flush(am->job.control) == -EAGAIN ? POLLIN | POLLOUT : POLLIN};
+    if (am->job.control) {
+        polled[count].fd = am->launcher->wait_on(am, &polled[count].events);
+        count++;
+    }
     if (!come) {
         uint64_t now = am_now(am);
         struct timespec left = until(now, deadline);
@@ -231,7 +231,7 @@ int am_fence(struct am *am)
     if (am->broken || !am->job.control || am->job.size == 1)
         return am->broken;
     am->fenced = false;
-    result = control_fence_enter(am);
+    result = am->launcher->fence_enter(am);
     while (result >= 0 && !am->fenced)
         result = am_wait(am, AM_FOREVER);
     return result < 0 ? result : 0;

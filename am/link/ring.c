@@ -376,7 +376,8 @@ static struct am_link *ring_connect(struct am_transport *transport, uint32_t pee
         memory->belled = 1;
         if (ring_activate(rings, ring) < 0)
             goto fail;
-    } else if (control_offer_ring(am, peer, ring->out_region.fd, sizeof(struct ring_memory)) < 0) {
+    } else if (am->launcher->offer_ring(am, peer, ring->out_region.fd, sizeof(struct ring_memory)) <
+               0) {
         goto fail;
     }
     close(ring->out_region.fd);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * stall.c: an MPI program that comes to a standstill, in a way that its argument names; for stall_test.py. It says `ready`
- * before it does.
+ * stall.c: an MPI program that comes to a standstill, or to a bad end, in a way that its argument names; for stall_test.py and
+ * hydra_test.py. It says `ready` before it does.
  */
 #include <mpi.h>
 #include <signal.h>
@@ -110,6 +110,20 @@ static void finalizing(void)
         sleep(30);
 }
 
+static void aborting(void)
+{
+    if (rank == 1)
+        MPI_Abort(MPI_COMM_WORLD, 7);
+    MPI_Barrier(MPI_COMM_WORLD);
+}
+
+static void dying(void)
+{
+    if (rank == 1)
+        raise(SIGKILL);
+    MPI_Barrier(MPI_COMM_WORLD);
+}
+
 /* Messages go to and fro for some seconds, seldom: no stall. */
 static void slow(void)
 {
@@ -133,6 +147,7 @@ int main(int argc, char **argv)
         {"recv", recv_and_allreduce}, {"ring", send_ring},  {"mixed", mixed},
         {"computing", computing},     {"stopped", stopped}, {"sleeping", sleeping},
         {"testing", testing},         {"slow", slow},       {"finalizing", finalizing},
+        {"aborting", aborting},       {"dying", dying},
     };
 
     MPI_Init(&argc, &argv);
