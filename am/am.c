@@ -40,6 +40,8 @@ static void job_free(struct am_job *job)
     free(job->table);
     if (job->port)
         job->port->ops->close(job->port);
+    if (job->pmi)
+        pmi_close(job->pmi);
     if (job->control)
         control_close(job->control);
 }
@@ -88,6 +90,7 @@ static int endpoint_make(struct am **result, const struct am_job *job, const str
         return -ENOMEM;
     memset(am, 0, sizeof(*am));
     am->job = *job;
+    am->launcher = job->pmi ? &pmi_ops : &control_ops;
     am->bell = *bell;
     am->work_end = &am->work;
     am->polls_to_control =
@@ -139,7 +142,7 @@ int am_open(struct am **am, const struct am_options *options)
                     strerror(-result));
         return result;
     }
-    result = control_join(&job, &bell);
+    result = launcher_join(&job, &bell);
     if (result < 0) {
         bell_close(&bell);
         job_free(&job);
@@ -162,7 +165,7 @@ int am_close(struct am *am)
         result = am_fence(am);
     am_unlock(am);
     if (am->job.control && !am->broken)
-        control_leave(am);
+        am->launcher->leave(am);
     am_free(am);
     return result;
 }
@@ -213,8 +216,9 @@ static __attribute__((noinline)) int link_make(struct am *am, uint32_t peer, str
     if (peer != am->job.process && (!same_node || am->job.link == AM_LINK_WIRE))
         transport = am->wire;
     if (!transport) {
-        am_complain(am, "no way to process %u on %s: this job was started without frames", peer,
-                    am_host(am, peer));
+        am_complain(am, "no way to process %u on %s: %s", peer, am_host(am, peer),
+                    am->job.pmi ? "only mpirun joins ranks of several nodes"
+                                : "this job was started without frames");
         return -EHOSTDOWN;
     }
     *link = transport->ops->connect(transport, peer);
@@ -415,7 +419,7 @@ static __attribute__((noinline)) int control_look(struct am *am)
     am->polls_to_control = POLLS_PER_CONTROL;
     if (!am->job.control || am->broken)
         return am->broken;
-    result = control_poll(am);
+    result = am->launcher->poll(am);
     if (result < 0)
         am->broken = result;
     return result;
@@ -500,7 +504,7 @@ void am_on_peer_down(struct am *am, am_peer_down *function, void *context)
 void am_abort(struct am *am, int status, const char *text)
 {
     if (am && am->job.control)
-        control_abort(am, status, text);
+        am->launcher->abort(am, status, text);
     else if (text)
         am_complain(am, "%s", text);
     fflush(NULL);

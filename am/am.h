@@ -32,6 +32,7 @@
 #ifndef CARAVAN_AM_H
 #define CARAVAN_AM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -48,6 +49,7 @@ enum {
     AM_MAX_ARGS = 6,     /* 64-bit arguments that a request carries */
     AM_HANDLERS = 192,   /* handler indices are 0 .. AM_HANDLERS - 1 */
     AM_MAX_REPLY = 1024, /* payload bytes of a reply, at most */
+    AM_TOLD = 32,        /* lines that tell what a process is doing */
 };
 
 #define AM_FOREVER UINT64_MAX
@@ -63,7 +65,7 @@ struct am_options {
 };
 
 /* Join the job that started this process, as its environment says: PMI_FD for a launcher that speaks
- * PMI-1 (mpirun, hydra, Slurm); nothing at all for a job of one. `options` may be NULL.
+ * PMI-1 (mpirun, hydra); nothing at all for a job of one. `options` may be NULL.
  * On failure *am is NULL and one line on standard error says what failed and what to do. */
 AM_API int am_open(struct am **am, const struct am_options *options);
 
@@ -214,6 +216,15 @@ AM_API int am_describe(struct am *am, uint32_t process, char *text, size_t size)
 /* Counters of this endpoint since am_open; names and values, in a fixed order. Returns how many there
  * are; *name is NULL past the end. */
 AM_API uint64_t am_counter(const struct am *am, unsigned index, const char **name);
+
+/* Somebody asks mpirun what the processes of the job are doing. `function` runs in am_poll or am_wait; it may call nothing
+ * of this header but am_tell, am_describe and am_counter. It returns whether this process waits for others. */
+typedef bool am_query(struct am *am, void *context);
+AM_API void am_on_query(struct am *am, am_query *function, void *context);
+
+/* From such a function: a line of at most 255 bytes, in printf's format. The first one says what the process is doing, and processes
+ * whose first lines are alike are told together; the others are details. At most AM_TOLD lines are told. */
+AM_API void am_tell(struct am *am, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #ifdef __cplusplus
 }

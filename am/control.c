@@ -16,73 +16,7 @@
 #include "am/port/packet.h"
 #include "control/control.h"
 
-enum { JOIN_TIMEOUT = 60000 }; /* ms that the agent may take for one answer */
-
 /* ---- joining ------------------------------------------------------------------------------------------ */
-
-/* A number from the environment; `absent` when it is not set. -1: set to something else. */
-static long environment_number(const char *name, long absent)
-{
-    const char *text = getenv(name);
-    char *end;
-    long number;
-
-    if (!text)
-        return absent;
-    errno = 0;
-    number = strtol(text, &end, 10);
-    return errno || end == text || *end || number < 0 || number > INT_MAX ? -1 : number;
-}
-
-/* A job of one. */
-static int join_alone(struct am_job *job)
-{
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-
-    *job = (struct am_job){
-        .size = 1, .nodes = 1, .ranks = 1, .cores = cores > 0 ? (uint32_t)cores : 1};
-    job->node_of = calloc(1, sizeof(*job->node_of));
-    job->table = calloc(1, sizeof(*job->table));
-    if (!job->node_of || !job->table)
-        return -ENOMEM;
-    if (gethostname(job->table[0].host, sizeof(job->table[0].host) - 1) < 0)
-        snprintf(job->table[0].host, sizeof(job->table[0].host), "localhost");
-    return 0;
-}
-
-/* The next line from the agent, waited for. 0 or an error. */
-static int receive(struct control_stream *stream, struct control_message *message)
-{
-    while (true) {
-        struct pollfd polled = {.fd = control_fd(stream), .events = POLLIN};
-        int result = control_receive(stream, message);
-
-        if (result != 0)
-            return result < 0 ? result : 0;
-        if (control_flush(stream) == -EAGAIN)
-            polled.events |= POLLOUT;
-        result = poll(&polled, 1, JOIN_TIMEOUT);
-        if (result == 0)
-            return -ETIMEDOUT;
-        if (result < 0 && errno != EINTR)
-            return -errno;
-    }
-}
-
-/* The next line, which must be this command. */
-static int expect(struct control_stream *stream, struct control_message *message,
-                  const char *command)
-{
-    int result = receive(stream, message);
-
-    if (result < 0)
-        return result;
-    if (strcmp(message->command, command) != 0) {
-        control_close_fds(message);
-        return -EPROTO;
-    }
-    return 0;
-}
 
 static int number32(const struct control_message *message, const char *key, uint64_t most,
                     uint32_t *number)
@@ -212,7 +146,7 @@ static int read_job(struct am_job *job, struct control_message *message)
     int result = read_welcome(job, message);
 
     while (result == 0) {
-        result = receive(job->control, message);
+        result = launcher_receive(job->control, message, LAUNCHER_PATIENCE);
         if (result < 0 || strcmp(message->command, "caravan_ready") == 0)
             break;
         for (unsigned i = 0; i < sizeof(readers) / sizeof(readers[0]); i++)
@@ -230,38 +164,18 @@ static int read_job(struct am_job *job, struct control_message *message)
 
 int control_join(struct am_job *job, const struct bell *bell)
 {
-    long fd = environment_number("PMI_FD", -2);
-    long version = environment_number("CARAVAN_CONTROL", 0);
     int bells[] = {bell->region.fd, bell->event};
     struct control_message message;
     int result;
 
-    if (fd == -2)
-        return join_alone(job);
-    if (fd < 0) {
-        fprintf(stderr, "caravan: the environment variable PMI_FD is not a descriptor: '%s'\n",
-                getenv("PMI_FD"));
-        return -EINVAL;
-    }
-    if (version == 0) {
-        fprintf(stderr, "caravan: the launcher speaks PMI-1 but not Caravan's control stream; "
-                        "start the program "
-                        "with Caravan's mpirun\n");
-        return -EPROTO;
-    }
-    job->control = control_open((int)fd);
-    if (!job->control) {
-        fprintf(stderr, "caravan: cannot use descriptor %ld (PMI_FD): %s\n", fd, strerror(errno));
-        return -EBADF;
-    }
     result = control_send(job->control, NULL, 0, "cmd=init pmi_version=1 pmi_subversion=1");
     if (result == 0)
-        result = expect(job->control, &message, "response_to_init");
+        result = launcher_expect(job->control, &message, "response_to_init", LAUNCHER_PATIENCE);
     if (result == 0)
         result = control_send(job->control, bells, 2, "cmd=caravan_hello version=%d",
                               CONTROL_VERSION);
     if (result == 0)
-        result = expect(job->control, &message, "caravan_welcome");
+        result = launcher_expect(job->control, &message, "caravan_welcome", LAUNCHER_PATIENCE);
     if (result == 0)
         result = read_job(job, &message);
     if (result < 0)
@@ -316,22 +230,38 @@ static int take_barrier(struct am *am, struct control_message *message)
     return 0;
 }
 
+static int take_query(struct am *am, struct control_message *message)
+{
+    uint64_t number;
+    uint32_t detail;
+
+    if (control_get_number(message, "number", UINT64_MAX, &number) < 0 ||
+        number32(message, "detail", 1, &detail) < 0)
+        return -EPROTO;
+    return query_answer(am, number, detail);
+}
+
+/* Returns how much happened that the caller of am_wait may have waited for, or an error. */
 static int take(struct am *am, struct control_message *message)
 {
     static const struct {
         const char *command;
         int (*take)(struct am *am, struct control_message *message);
+        int happened;
     } takers[] = {
-        {"caravan_ring", take_ring},
-        {"caravan_doorbell", take_bell},
-        {"caravan_down", take_down},
-        {"barrier_out", take_barrier},
+        {"caravan_ring", take_ring, 1},   {"caravan_doorbell", take_bell, 1},
+        {"caravan_down", take_down, 1},   {"barrier_out", take_barrier, 1},
+        {"caravan_query", take_query, 0},
     };
     int result = 0; /* an unknown line is from a newer launcher of this version: no harm */
 
-    for (unsigned i = 0; i < sizeof(takers) / sizeof(takers[0]); i++)
-        if (strcmp(message->command, takers[i].command) == 0)
-            result = takers[i].take(am, message);
+    for (unsigned i = 0; i < sizeof(takers) / sizeof(takers[0]); i++) {
+        if (strcmp(message->command, takers[i].command) != 0)
+            continue;
+        result = takers[i].take(am, message);
+        if (result == 0)
+            result = takers[i].happened;
+    }
     control_close_fds(message);
     if (result < 0)
         am_complain(am, "the agent's line '%s' cannot be followed: %s", message->command,
@@ -339,7 +269,7 @@ static int take(struct am *am, struct control_message *message)
     return result;
 }
 
-int control_poll(struct am *am)
+static int agent_poll(struct am *am)
 {
     struct control_message message;
     int result = control_flush(am->job.control);
@@ -351,19 +281,36 @@ int control_poll(struct am *am)
         result = take(am, &message);
         if (result < 0)
             return result;
-        taken++;
+        taken += result;
     }
     if (result == -ECONNRESET)
         am_complain(am, "the launcher's agent on this host is gone; ending");
     return result < 0 ? result : taken;
 }
 
-int control_offer_ring(struct am *am, uint32_t peer, int fd, size_t bytes)
+static int agent_offer_ring(struct am *am, uint32_t peer, int fd, size_t bytes)
 {
     return control_send(am->job.control, &fd, 1, "cmd=caravan_ring peer=%u bytes=%zu", peer, bytes);
 }
 
-int control_fence_enter(struct am *am)
+int control_tell(struct am *am, uint64_t number, const char *text)
+{
+    char escaped[1024];
+
+    if (control_escape(escaped, sizeof(escaped), text) < 0)
+        return -EMSGSIZE;
+    return control_send(am->job.control, NULL, 0, "cmd=caravan_told number=%llu text=%s",
+                        (unsigned long long)number, escaped);
+}
+
+int control_answer(struct am *am, uint64_t number, bool waits, uint64_t quiet, uint64_t moved)
+{
+    return control_send(
+        am->job.control, NULL, 0, "cmd=caravan_answer number=%llu waits=%d quiet=%llu moved=%llu",
+        (unsigned long long)number, waits, (unsigned long long)quiet, (unsigned long long)moved);
+}
+
+static int agent_fence_enter(struct am *am)
 {
     return control_send(am->job.control, NULL, 0, "cmd=barrier_in");
 }
@@ -378,7 +325,7 @@ static void flush_for_a_second(struct am *am)
     }
 }
 
-void control_abort(struct am *am, int status, const char *text)
+static void agent_abort(struct am *am, int status, const char *text)
 {
     char escaped[CONTROL_MAX_LINE / 2];
 
@@ -395,13 +342,13 @@ void control_abort(struct am *am, int status, const char *text)
     }
 }
 
-void control_leave(struct am *am)
+static void agent_leave(struct am *am)
 {
     struct control_message message;
 
     if (control_send(am->job.control, NULL, 0, "cmd=finalize") < 0)
         return;
-    while (receive(am->job.control, &message) == 0) {
+    while (launcher_receive(am->job.control, &message, LAUNCHER_PATIENCE) == 0) {
         bool done = strcmp(message.command, "finalize_ack") == 0;
 
         control_close_fds(&message);
@@ -409,3 +356,18 @@ void control_leave(struct am *am)
             return;
     }
 }
+
+static int agent_wait_on(struct am *am, short *events)
+{
+    *events = control_flush(am->job.control) == -EAGAIN ? POLLIN | POLLOUT : POLLIN;
+    return control_fd(am->job.control);
+}
+
+const struct launcher_ops control_ops = {
+    .poll = agent_poll,
+    .wait_on = agent_wait_on,
+    .offer_ring = agent_offer_ring,
+    .fence_enter = agent_fence_enter,
+    .abort = agent_abort,
+    .leave = agent_leave,
+};

@@ -45,6 +45,7 @@ struct peer {
 };
 
 struct am_table; /* am/transfer.c */
+struct control_message;
 
 /* To look at the control stream is a system call: only every so many polls of a wait, and ticks of the processor's counter
  * (about a millisecond's worth) for a program that polls by itself. */
@@ -67,6 +68,7 @@ struct am {
     struct handler_entry handlers[AM_HANDLERS];
 
     struct am_job job;
+    const struct launcher_ops *launcher; /* of use where job.control is not NULL */
     struct bell bell;
     struct am_table *transfers;
 
@@ -81,23 +83,61 @@ struct am {
     am_peer_down *down_function;
     void *down_context;
 
+    am_query *query_function;
+    void *query_context;
+    uint64_t query;       /* number of the question that is being answered */
+    unsigned told;        /* lines of the answer so far */
+    uint64_t quiet_since; /* am_wait has found nothing since then; 0: it has, or is not in it */
+
     pthread_mutex_t lock;
     pthread_cond_t progressed;
     bool sleeper; /* a thread sleeps on the descriptors; further ones wait for `progressed` */
 };
 
-/* ---- am/control.c: the rank's end of the control stream ----------------------------------------- */
+/* ---- the launcher --------------------------------------------------------------------------------- */
 
-/* Join the job that the environment names: introduce ourselves with our bell, and learn `job`. 0, or an error that was
- * printed. */
+/* How it is talked to, chosen at the start. */
+struct launcher_ops {
+    /* Take what has come from it; -ECONNRESET: it is gone. Costs a system call. */
+    int (*poll)(struct am *am);
+    /* The descriptor to sleep on, and what for. */
+    int (*wait_on)(struct am *am, short *events);
+    /* Let `peer`, of the same node, have the ring on which we send to it. `fd` stays the caller's. */
+    int (*offer_ring)(struct am *am, uint32_t peer, int fd, size_t bytes);
+    /* Say that we are there; `fenced` is set once everybody is. */
+    int (*fence_enter)(struct am *am);
+    void (*abort)(struct am *am, int status, const char *text);
+    /* Say goodbye; waits for the answer. */
+    void (*leave)(struct am *am);
+};
+
+extern const struct launcher_ops control_ops; /* mpirun's agent: control.c */
+extern const struct launcher_ops pmi_ops;     /* another one that speaks PMI-1: pmi.c */
+
+enum { LAUNCHER_PATIENCE = 60000 }; /* ms that it may take for one answer */
+
+/* am/join.c: join the job that the environment names: introduce ourselves with our bell, and learn `job`. 0, or an error
+ * that was printed. */
+int launcher_join(struct am_job *job, const struct bell *bell);
 int control_join(struct am_job *job, const struct bell *bell);
-/* Take what the agent has sent; -ECONNRESET: it is gone. Costs a system call. */
-int control_poll(struct am *am);
-int control_offer_ring(struct am *am, uint32_t peer, int fd, size_t bytes);
-int control_fence_enter(struct am *am);
-void control_abort(struct am *am, int status, const char *text);
-/* Say goodbye; waits for the answer. */
-void control_leave(struct am *am);
+int pmi_join(struct am_job *job);
+void pmi_close(struct pmi *pmi);
+
+/* A number from the environment; `absent` when it is not set. -1: set to something else. */
+long environment_number(const char *name, long absent);
+/* The next line from the launcher, waited for (-1: without end), of any command or of this one. 0 or an error. */
+int launcher_receive(struct control_stream *stream, struct control_message *message, int timeout);
+int launcher_expect(struct control_stream *stream, struct control_message *message,
+                    const char *command, int timeout);
+
+/* Of mpirun's agent alone: the answer to its question (query.c). */
+int control_tell(struct am *am, uint64_t number, const char *text);
+int control_answer(struct am *am, uint64_t number, bool waits, uint64_t quiet, uint64_t moved);
+
+/* ---- am/query.c ----------------------------------------------------------------------------------- */
+
+/* mpirun asks, by this number, what we are doing; with `detail` in words as well. */
+int query_answer(struct am *am, uint64_t number, bool detail);
 
 /* ---- am/link/ring.c ------------------------------------------------------------------------------- */
 

@@ -14,6 +14,7 @@
 struct am;
 struct am_port;
 struct control_stream;
+struct pmi;
 
 #define AM_AGENT(node) (0x80000000u + (node)) /* the number of a node's agent in a frame */
 
@@ -48,7 +49,8 @@ struct am_job {
     uint16_t ethertype;
     uint64_t timeout; /* nanoseconds until an unreachable node is declared down */
 
-    struct control_stream *control; /* NULL: a singleton, or a test */
+    struct control_stream *control; /* to the launcher; NULL: a singleton, or a test */
+    struct pmi *pmi;                /* NULL: the launcher is mpirun */
 
     /* Virtual time, and an incarnation that a test can foresee; NULL and 0: the real ones. */
     uint64_t (*clock)(void *context);

@@ -72,10 +72,10 @@ static int sleep_on_all(struct am *am, uint64_t deadline)
         come |= am->wire->ops->sleep(am->wire, &fd, &deadline);
         polled[count++] = (struct pollfd){.fd = fd, .events = POLLIN};
     }
-    if (am->job.control)
-        polled[count++] = (struct pollfd){
-            .fd = control_fd(am->job.control),
-            .events = control_flush(am->job.control) == -EAGAIN ? POLLIN | POLLOUT : POLLIN};
+    if (am->job.control) {
+        polled[count].fd = am->launcher->wait_on(am, &polled[count].events);
+        count++;
+    }
     if (!come) {
         uint64_t now = am_now(am);
         struct timespec left = until(now, deadline);
@@ -155,12 +155,16 @@ static int wait_inside(struct am *am, uint64_t deadline)
         spin_pause(am);
         handled = am_poll_inside(am);
     }
-    if (handled != 0)
+    if (handled != 0) {
+        am->quiet_since = 0;
         return handled;
+    }
 
     start = now = am_now(am);
     if (deadline <= start)
         return 0;
+    if (am->quiet_since == 0)
+        am->quiet_since = start;
     if (am->spin)
         handled = spin(am, start, deadline, &now);
     while (handled == 0 && now < deadline) {
@@ -177,6 +181,8 @@ static int wait_inside(struct am *am, uint64_t deadline)
         if (slept == -EINTR || am->threads)
             break;
     }
+    if (handled != 0)
+        am->quiet_since = 0;
     return handled;
 }
 
@@ -225,7 +231,7 @@ int am_fence(struct am *am)
     if (am->broken || !am->job.control || am->job.size == 1)
         return am->broken;
     am->fenced = false;
-    result = control_fence_enter(am);
+    result = am->launcher->fence_enter(am);
     while (result >= 0 && !am->fenced)
         result = am_wait(am, AM_FOREVER);
     return result < 0 ? result : 0;

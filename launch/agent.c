@@ -390,6 +390,14 @@ static int take_line(struct agent *agent, char *line)
         if (number(&message, "number", 64, &value))
             for (unsigned i = 0; i < agent->rank_count; i++)
                 rank_signal(&agent->ranks[i], (int)value);
+    } else if (strcmp(command, "caravan_query") == 0) {
+        uint64_t detail;
+
+        if (number(&message, "number", UINT64_MAX, &value) &&
+            number(&message, "detail", 1, &detail))
+            query_ask(agent, value, detail);
+        else
+            result = -EPROTO;
     } else if (strcmp(command, "caravan_end") == 0) {
         end_job(agent, number(&message, "grace", 600000, &value) ? value : 0);
     } else if (strcmp(command, "caravan_down") == 0) {
@@ -545,6 +553,7 @@ int agent_main(int in, int out, const char *name, bool forked)
     struct channel_events events = {.frame = take_frame, .ended = mpirun_ended, .context = &agent};
 
     prctl(PR_SET_CHILD_SUBREAPER, 1);
+    agent.query_timer = (struct timer){.run = query_late, .context = &agent};
     agent.kill_timer = (struct timer){.run = kill_all, .context = &agent};
     agent.finish_timer = (struct timer){.run = finish, .context = &agent};
     agent.loop = loop_open();

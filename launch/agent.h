@@ -5,6 +5,7 @@
  *   agent.c   the stream to mpirun, and the order of things
  *   rank.c    one rank: its start, its standard streams, its end
  *   pmi.c     one rank's control stream: PMI-1, joining, rings
+ *   query.c   asking the ranks what they wait for
  *   node.c    the network interface, its packet sockets, the answers to probes
  */
 #ifndef CARAVAN_AGENT_H
@@ -88,6 +89,9 @@ struct rank {
     bool in_barrier;
     int doorbell[2];
     struct offer *offers; /* to it */
+    uint64_t asked;       /* number of a question that it has not answered; 0: none */
+    bool awaited;         /* mpirun still wants an answer, or why there is none */
+    unsigned told;        /* lines of its answer so far */
     int port;             /* its packet socket; -1: none, or given */
 };
 
@@ -129,6 +133,9 @@ struct agent {
 
     struct watch child_signal;
     int child_signal_fd;
+    uint64_t query; /* number of mpirun's last question */
+    bool query_detail;
+    struct timer query_timer;
     struct timer kill_timer;
     struct timer finish_timer;
 
@@ -171,6 +178,16 @@ void pmi_receive(struct rank *rank);
 void pmi_close(struct rank *rank);
 void pmi_barrier_out(struct agent *agent);
 void pmi_down(struct agent *agent, uint32_t process, const char *reason);
+
+/* Send a rank a line; one that cannot be sent ends the job. */
+void pmi_send(struct rank *rank, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* query.c */
+/* Ask every rank, and tell mpirun what it says, or after some time why it says nothing. */
+void query_ask(struct agent *agent, uint64_t number, bool detail);
+void query_late(void *agent);
+void query_told(struct rank *rank, struct control_message *message);
+void query_answered(struct rank *rank, struct control_message *message);
 
 /* node.c */
 /* Open the interface, a socket for each rank and one for this agent; or keep why that could not be. */

@@ -243,6 +243,9 @@ static void signal_ready(void *context, uint32_t events)
                 channel_drain(job->agents[i].channel, 100);
         raise(SIGSTOP);
         break;
+    case SIGUSR1:
+        inquiry_report(job);
+        break;
     case SIGCONT:
         forward(job, SIGCONT);
         if (job->input)
@@ -280,6 +283,7 @@ static void watch_signals(struct job *job)
 
 static void release(struct job *job)
 {
+    inquiry_close(job);
     input_close(job->input);
     output_close(job->output);
     for (size_t i = 0; i < job->layout.node_count; i++)

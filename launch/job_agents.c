@@ -257,7 +257,7 @@ static bool take_process_line(struct agent_state *agent, const struct control_me
         agent->waiting_process = process;
         check_stuck(job);
     } else {
-        return false;
+        return inquiry_take(job, process, message);
     }
     return true;
 }

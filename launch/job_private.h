@@ -5,6 +5,7 @@
  *   job.c         the whole: signals, deadlines, the end
  *   job_start.c   who goes where, and telling the agents
  *   job_agents.c  what agents say, and what follows from it
+ *   inquiry.c     what the ranks wait for
  */
 #ifndef CARAVAN_JOB_PRIVATE_H
 #define CARAVAN_JOB_PRIVATE_H
@@ -58,6 +59,7 @@ struct job {
     struct process_state *processes;
     struct output *output;
     struct input *input;
+    struct inquiry *inquiry; /* NULL until the start */
 
     uint32_t id;
     uint8_t key[16];
@@ -108,6 +110,16 @@ void job_warn_ignored(struct job *job);
 void job_place(struct job *job);
 /* Every agent is ready: tell all of them where everybody is, and start. */
 void job_start(struct job *job);
+
+/* ---- inquiry.c -------------------------------------------------------------------------------- */
+
+/* The ranks start: watch over them, with --stall-report. */
+void inquiry_open(struct job *job);
+void inquiry_close(struct job *job);
+/* Ask every rank what it waits for, and say it once all have answered or are late. */
+void inquiry_report(struct job *job);
+/* What an agent says of a process in this. False: it is not such a line. */
+bool inquiry_take(struct job *job, uint32_t process, const struct control_message *message);
 
 /* ---- job_agents.c ----------------------------------------------------------------------------- */
 

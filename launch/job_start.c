@@ -279,6 +279,7 @@ void job_start(struct job *job)
         channel_send_line(agent->channel, "cmd=caravan_start");
         agent->started = true;
     }
+    inquiry_open(job);
     if (!job->input_direct)
         job->input = input_open(job->loop, give_input, job);
 }

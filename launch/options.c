@@ -25,6 +25,7 @@ enum id {
     OPT_MERGE_STDERR,
     OPT_OUTPUT_FILENAME,
     OPT_TIMEOUT,
+    OPT_STALL_REPORT,
     OPT_BIND_TO,
     OPT_REPORT_BINDINGS,
     OPT_MAP_BY,
@@ -79,6 +80,8 @@ static const struct option {
     {"output-filename", OPT_OUTPUT_FILENAME, 1, "DIR[:nocopy]",
      "write each rank's output below DIR as well, or only there"},
     {"timeout", OPT_TIMEOUT, 1, "SECONDS", "end the job after that time, with status 110"},
+    {"stall-report", OPT_STALL_REPORT, 1, "SECONDS",
+     "tell what every rank waits for when no message has moved for that time"},
     {"bind-to", OPT_BIND_TO, 1, "OBJECT",
      "none (the default), hwthread, core, l3cache, numa, socket"},
     {"report-bindings", OPT_REPORT_BINDINGS, 0, NULL, "say what each rank was bound to"},
@@ -265,6 +268,8 @@ static int take(struct options *options, struct option_program *program,
         return *options->output_directory ? 0 : -EINVAL;
     case OPT_TIMEOUT:
         return parse_number(argument[0], 1, INT_MAX, &options->timeout);
+    case OPT_STALL_REPORT:
+        return parse_number(argument[0], 1, 86400, &options->stall_report);
     case OPT_BIND_TO:
         return binding_parse(argument[0], &options->binding);
     case OPT_REPORT_BINDINGS:

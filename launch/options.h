@@ -57,7 +57,9 @@ struct options {
     unsigned timeout;       /* seconds; 0: none */
     unsigned start_timeout; /* seconds for an agent to answer */
     unsigned kill_grace;    /* milliseconds between TERM and KILL */
-    unsigned peer_timeout;  /* seconds until an unreachable node is declared down */
+    unsigned
+        stall_report; /* seconds without a message until what everybody waits for is told; 0: never */
+    unsigned peer_timeout; /* seconds until an unreachable node is declared down */
 
     const char *link; /* auto, ring, wire */
     char *interfaces; /* --eth; "" : whichever qualifies */

@@ -39,6 +39,20 @@ static void update_watch(struct rank *rank)
                 EPOLLIN | (error == -EAGAIN ? EPOLLOUT : 0));
 }
 
+void pmi_send(struct rank *rank, const char *format, ...)
+{
+    char line[256];
+    va_list list;
+
+    if (!rank->control)
+        return;
+    va_start(list, format);
+    vsnprintf(line, sizeof(line), format, list);
+    va_end(list);
+    reply(rank, "%s", line);
+    update_watch(rank);
+}
+
 void pmi_open(struct rank *rank, int fd)
 {
     rank->control = control_open(fd);
@@ -398,6 +412,8 @@ static const struct {
     {"caravan_hello", hello, false},
     {"caravan_ring", ring, false},
     {"caravan_report", report, false},
+    {"caravan_told", query_told, false},
+    {"caravan_answer", query_answered, false},
 };
 
 static void take(struct rank *rank, struct control_message *message)

@@ -72,6 +72,9 @@ struct am_link_ops {
      * always so. */
     bool (*drained)(struct am_link *link);
 
+    /* A number that changes with every message or frame that this link sends or takes. */
+    uint64_t (*moved)(const struct am_link *link);
+
     int (*describe)(struct am_link *link, char *text, size_t size);
 };
 

@@ -300,11 +300,19 @@ static int ring_describe(struct am_link *link, char *text, size_t size)
                                               : "one-copy");
 }
 
+static uint64_t ring_moved(const struct am_link *link)
+{
+    const struct ring_link *ring = (const struct ring_link *)link;
+
+    return (uint64_t)ring->head + ring->taken;
+}
+
 static const struct am_link_ops ring_link_ops = {
     .name = "ring",
     .send = ring_send,
     .read = ring_read,
     .write = ring_write,
+    .moved = ring_moved,
     .describe = ring_describe,
 };
 
@@ -368,7 +376,8 @@ static struct am_link *ring_connect(struct am_transport *transport, uint32_t pee
         memory->belled = 1;
         if (ring_activate(rings, ring) < 0)
             goto fail;
-    } else if (control_offer_ring(am, peer, ring->out_region.fd, sizeof(struct ring_memory)) < 0) {
+    } else if (am->launcher->offer_ring(am, peer, ring->out_region.fd, sizeof(struct ring_memory)) <
+               0) {
         goto fail;
     }
     close(ring->out_region.fd);

@@ -432,6 +432,13 @@ static int wire_describe(struct am_link *link, char *text, size_t size)
         (unsigned long long)(peer->srtt / MICROSECOND), peer->timeouts);
 }
 
+static uint64_t wire_moved(const struct am_link *link)
+{
+    const struct wire_peer *peer = (const struct wire_peer *)link;
+
+    return peer->tx_next + peer->rx_next;
+}
+
 static uint64_t wire_counter(const struct am_transport *transport, unsigned index,
                              const char **name)
 {
@@ -508,6 +515,7 @@ static const struct am_link_ops link_ops = {
     .send = wire_send,
     .bulk = wire_bulk,
     .drained = wire_drained,
+    .moved = wire_moved,
     .describe = wire_describe,
 };
 

@@ -6,6 +6,13 @@
 
 #include "coll_check.h"
 
+/* As FINISH_COMM; who asks what this process waits for is told this call's name. */
+#define FINISH_COLLECTIVE(comm, result)                                                            \
+    do {                                                                                           \
+        (comm)->call = CALL;                                                                       \
+        FINISH_COMM(comm, result);                                                                 \
+    } while (0)
+
 #define CHECK(comm, check)                                                                         \
     do {                                                                                           \
         int check_error_ = (check);                                                                \
@@ -16,14 +23,14 @@
 int PMPI_Barrier(MPI_Comm comm)
 {
     CHECK(comm, check_barrier(comm));
-    FINISH_COMM(comm, coll_barrier(comm));
+    FINISH_COLLECTIVE(comm, coll_barrier(comm));
 }
 EXPORT(MPI_Barrier);
 
 int PMPI_Bcast(void *buffer, int count, MPI_Datatype type, int root, MPI_Comm comm)
 {
     CHECK(comm, check_bcast(buffer, count, type, root, comm));
-    FINISH_COMM(comm, coll_bcast(buffer, (size_t)count, type, root, comm));
+    FINISH_COLLECTIVE(comm, coll_bcast(buffer, (size_t)count, type, root, comm));
 }
 EXPORT(MPI_Bcast);
 
@@ -31,7 +38,7 @@ int PMPI_Reduce(const void *send, void *recv, int count, MPI_Datatype type, MPI_
                 MPI_Comm comm)
 {
     CHECK(comm, check_reduce(send, recv, count, type, op, root, comm));
-    FINISH_COMM(comm, coll_reduce(send, recv, (size_t)count, type, op, root, comm));
+    FINISH_COLLECTIVE(comm, coll_reduce(send, recv, (size_t)count, type, op, root, comm));
 }
 EXPORT(MPI_Reduce);
 
@@ -39,7 +46,7 @@ int PMPI_Allreduce(const void *send, void *recv, int count, MPI_Datatype type, M
                    MPI_Comm comm)
 {
     CHECK(comm, check_allreduce(send, recv, count, type, op, comm));
-    FINISH_COMM(comm, coll_allreduce(send, recv, (size_t)count, type, op, comm));
+    FINISH_COLLECTIVE(comm, coll_allreduce(send, recv, (size_t)count, type, op, comm));
 }
 EXPORT(MPI_Allreduce);
 
@@ -47,8 +54,8 @@ int PMPI_Gather(const void *send, int send_count, MPI_Datatype send_type, void *
                 int recv_count, MPI_Datatype recv_type, int root, MPI_Comm comm)
 {
     CHECK(comm, check_gather(send, send_count, send_type, recv, recv_count, recv_type, root, comm));
-    FINISH_COMM(comm, coll_gather(send, (size_t)send_count, send_type, recv, (size_t)recv_count,
-                                  recv_type, root, comm));
+    FINISH_COLLECTIVE(comm, coll_gather(send, (size_t)send_count, send_type, recv,
+                                        (size_t)recv_count, recv_type, root, comm));
 }
 EXPORT(MPI_Gather);
 
@@ -58,8 +65,8 @@ int PMPI_Gatherv(const void *send, int send_count, MPI_Datatype send_type, void 
 {
     CHECK(comm, check_gatherv(send, send_count, send_type, recv, recv_counts, displacements,
                               recv_type, root, comm));
-    FINISH_COMM(comm, coll_gatherv(send, (size_t)send_count, send_type, recv, recv_counts,
-                                   displacements, recv_type, root, comm));
+    FINISH_COLLECTIVE(comm, coll_gatherv(send, (size_t)send_count, send_type, recv, recv_counts,
+                                         displacements, recv_type, root, comm));
 }
 EXPORT(MPI_Gatherv);
 
@@ -67,8 +74,8 @@ int PMPI_Allgather(const void *send, int send_count, MPI_Datatype send_type, voi
                    int recv_count, MPI_Datatype recv_type, MPI_Comm comm)
 {
     CHECK(comm, check_allgather(send, send_count, send_type, recv, recv_count, recv_type, comm));
-    FINISH_COMM(comm, coll_allgather(send, (size_t)send_count, send_type, recv, (size_t)recv_count,
-                                     recv_type, comm));
+    FINISH_COLLECTIVE(comm, coll_allgather(send, (size_t)send_count, send_type, recv,
+                                           (size_t)recv_count, recv_type, comm));
 }
 EXPORT(MPI_Allgather);
 
@@ -77,8 +84,8 @@ int PMPI_Scatter(const void *send, int send_count, MPI_Datatype send_type, void 
 {
     CHECK(comm,
           check_scatter(send, send_count, send_type, recv, recv_count, recv_type, root, comm));
-    FINISH_COMM(comm, coll_scatter(send, (size_t)send_count, send_type, recv, (size_t)recv_count,
-                                   recv_type, root, comm));
+    FINISH_COLLECTIVE(comm, coll_scatter(send, (size_t)send_count, send_type, recv,
+                                         (size_t)recv_count, recv_type, root, comm));
 }
 EXPORT(MPI_Scatter);
 
@@ -86,8 +93,8 @@ int PMPI_Alltoall(const void *send, int send_count, MPI_Datatype send_type, void
                   int recv_count, MPI_Datatype recv_type, MPI_Comm comm)
 {
     CHECK(comm, check_allgather(send, send_count, send_type, recv, recv_count, recv_type, comm));
-    FINISH_COMM(comm, coll_alltoall(send, (size_t)send_count, send_type, recv, (size_t)recv_count,
-                                    recv_type, comm));
+    FINISH_COLLECTIVE(comm, coll_alltoall(send, (size_t)send_count, send_type, recv,
+                                          (size_t)recv_count, recv_type, comm));
 }
 EXPORT(MPI_Alltoall);
 
@@ -97,8 +104,8 @@ int PMPI_Allgatherv(const void *send, int send_count, MPI_Datatype send_type, vo
 {
     CHECK(comm, check_allgatherv(send, send_count, send_type, recv, recv_counts, displacements,
                                  recv_type, comm));
-    FINISH_COMM(comm, coll_allgatherv(send, (size_t)send_count, send_type, recv, recv_counts,
-                                      displacements, recv_type, comm));
+    FINISH_COLLECTIVE(comm, coll_allgatherv(send, (size_t)send_count, send_type, recv, recv_counts,
+                                            displacements, recv_type, comm));
 }
 EXPORT(MPI_Allgatherv);
 
@@ -108,8 +115,8 @@ int PMPI_Scatterv(const void *send, const int send_counts[], const int displacem
 {
     CHECK(comm, check_scatterv(send, send_counts, displacements, send_type, recv, recv_count,
                                recv_type, root, comm));
-    FINISH_COMM(comm, coll_scatterv(send, send_counts, displacements, send_type, recv,
-                                    (size_t)recv_count, recv_type, root, comm));
+    FINISH_COLLECTIVE(comm, coll_scatterv(send, send_counts, displacements, send_type, recv,
+                                          (size_t)recv_count, recv_type, root, comm));
 }
 EXPORT(MPI_Scatterv);
 
@@ -119,8 +126,8 @@ int PMPI_Alltoallv(const void *send, const int send_counts[], const int send_dis
 {
     CHECK(comm, check_alltoallv(send, send_counts, send_displacements, send_type, recv, recv_counts,
                                 recv_displacements, recv_type, comm));
-    FINISH_COMM(comm, coll_alltoallv(send, send_counts, send_displacements, send_type, recv,
-                                     recv_counts, recv_displacements, recv_type, comm));
+    FINISH_COLLECTIVE(comm, coll_alltoallv(send, send_counts, send_displacements, send_type, recv,
+                                           recv_counts, recv_displacements, recv_type, comm));
 }
 EXPORT(MPI_Alltoallv);
 
@@ -130,8 +137,8 @@ int PMPI_Alltoallw(const void *send, const int send_counts[], const int send_dis
 {
     CHECK(comm, check_alltoallw(send, send_counts, send_displacements, send_types, recv,
                                 recv_counts, recv_displacements, recv_types, comm));
-    FINISH_COMM(comm, coll_alltoallw(send, send_counts, send_displacements, send_types, recv,
-                                     recv_counts, recv_displacements, recv_types, comm));
+    FINISH_COLLECTIVE(comm, coll_alltoallw(send, send_counts, send_displacements, send_types, recv,
+                                           recv_counts, recv_displacements, recv_types, comm));
 }
 EXPORT(MPI_Alltoallw);
 
@@ -140,7 +147,7 @@ EXPORT(MPI_Alltoallw);
                 MPI_Comm comm)                                                                     \
     {                                                                                              \
         CHECK(comm, check_scan(send, recv, count, type, op, comm));                                \
-        FINISH_COMM(comm, function(send, recv, (size_t)count, type, op, comm));                    \
+        FINISH_COLLECTIVE(comm, function(send, recv, (size_t)count, type, op, comm));              \
     }                                                                                              \
     EXPORT(name)
 
@@ -151,7 +158,7 @@ int PMPI_Reduce_scatter(const void *send, void *recv, const int counts[], MPI_Da
                         MPI_Op op, MPI_Comm comm)
 {
     CHECK(comm, check_reduce_scatter(send, recv, counts, type, op, comm));
-    FINISH_COMM(comm, coll_reduce_scatter(send, recv, counts, type, op, comm));
+    FINISH_COLLECTIVE(comm, coll_reduce_scatter(send, recv, counts, type, op, comm));
 }
 EXPORT(MPI_Reduce_scatter);
 
@@ -159,6 +166,6 @@ int PMPI_Reduce_scatter_block(const void *send, void *recv, int count, MPI_Datat
                               MPI_Comm comm)
 {
     CHECK(comm, check_allreduce(send, recv, count, type, op, comm));
-    FINISH_COMM(comm, coll_reduce_scatter_block(send, recv, (size_t)count, type, op, comm));
+    FINISH_COLLECTIVE(comm, coll_reduce_scatter_block(send, recv, (size_t)count, type, op, comm));
 }
 EXPORT(MPI_Reduce_scatter_block);

@@ -90,6 +90,7 @@ int PMPI_Comm_dup(MPI_Comm comm, MPI_Comm *out)
 
     CHECK_COMM(comm);
     CHECK_NOT_NULL_COMM(comm, out);
+    comm->call = CALL;
     error = comm_dup(comm, &new);
     return comm_made(comm, CALL, error, out, new);
 }
@@ -117,6 +118,7 @@ int PMPI_Comm_dup_with_info(MPI_Comm comm, MPI_Info info, MPI_Comm *out)
     CHECK_NOT_NULL_COMM(comm, out);
     if (info != MPI_INFO_NULL && !info_ok(info))
         return raise_comm(comm, CALL, info_bad(info));
+    comm->call = CALL;
     error = comm_dup(comm, &new);
     return comm_made(comm, CALL, error, out, new);
 }
@@ -131,6 +133,7 @@ int PMPI_Comm_create(MPI_Comm comm, MPI_Group group, MPI_Comm *out)
     CHECK_NOT_NULL_COMM(comm, out);
     if (!group_ok(group))
         return raise_comm(comm, CALL, group_bad(group));
+    comm->call = CALL;
     error = comm_create(comm, group, &new);
     return comm_made(comm, CALL, error, out, new);
 }
@@ -147,6 +150,7 @@ int PMPI_Comm_create_group(MPI_Comm comm, MPI_Group group, int tag, MPI_Comm *ou
         return raise_comm(comm, CALL, group_bad(group));
     if (tag < 0)
         return FAIL_COMM(comm, MPI_ERR_TAG, "the tag is %d", tag);
+    comm->call = CALL;
     error = comm_create_group(comm, group, tag, &new);
     return comm_made(comm, CALL, error, out, new);
 }
@@ -161,6 +165,7 @@ int PMPI_Comm_split(MPI_Comm comm, int color, int key, MPI_Comm *out)
     CHECK_NOT_NULL_COMM(comm, out);
     if (color < 0 && color != MPI_UNDEFINED)
         return FAIL_COMM(comm, MPI_ERR_ARG, "the color is %d", color);
+    comm->call = CALL;
     error = comm_split(comm, color, key, &new);
     return comm_made(comm, CALL, error, out, new);
 }
@@ -180,6 +185,7 @@ int PMPI_Comm_split_type(MPI_Comm comm, int type, int key, MPI_Info info, MPI_Co
     if (type != MPI_COMM_TYPE_SHARED && type != MPI_UNDEFINED)
         return FAIL_COMM(comm, MPI_ERR_ARG, "the split type is %d; there is MPI_COMM_TYPE_SHARED",
                          type);
+    comm->call = CALL;
     error = comm_split(comm, type == MPI_UNDEFINED ? MPI_UNDEFINED : node, key, &new);
     return comm_made(comm, CALL, error, out, new);
 }

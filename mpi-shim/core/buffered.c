@@ -148,7 +148,7 @@ int buffer_detach(void **memory, size_t *size)
         return error_note(ERR_BUFFER, "no buffer is attached");
     }
     while (buffered_busy())
-        core_wait();
+        core_wait(&(struct waiting){.call = "MPI_Buffer_detach"});
     *memory = buffer.attached;
     *size = buffer.attached_size;
     buffer.present = false;

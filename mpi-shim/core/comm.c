@@ -107,7 +107,7 @@ int comm_disconnect(struct comm *comm)
         request_each(find_pending, &pending);
         if (!pending.any)
             break;
-        core_wait();
+        core_wait(&(struct waiting){.call = "MPI_Comm_disconnect"});
     }
     core_unlock();
     return comm_free(comm);

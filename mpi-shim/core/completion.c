@@ -74,7 +74,7 @@ int request_waitany(int count, struct request **requests, int *index, struct sta
 
     core_lock();
     while ((found = find_complete(count, requests, &foreign)) == -2)
-        core_wait();
+        core_wait(&(struct waiting){.call = "MPI_Waitany", .requests = requests, .count = count});
     error = any_result(found, foreign, requests, index, status);
     core_unlock();
     return error;
@@ -132,7 +132,8 @@ int request_waitall(int count, struct request **requests, struct status *statuse
             return foreign_among(i);
         }
         while (!requests[i]->complete)
-            core_wait();
+            core_wait(
+                &(struct waiting){.call = "MPI_Waitall", .requests = requests, .count = count});
     }
     error = finish_all(count, requests, statuses);
     core_unlock();
@@ -212,7 +213,7 @@ int request_waitsome(int count, struct request **requests, int *completed, int *
         error = finish_some(count, requests, completed, indices, statuses);
         if (error || *completed != 0)
             break;
-        core_wait();
+        core_wait(&(struct waiting){.call = "MPI_Waitsome", .requests = requests, .count = count});
     }
     core_unlock();
     return error;
@@ -235,7 +236,7 @@ int coll_waitall(int count, struct request **requests)
     int error = 0;
 
     for (int i = 0; i < count; i++) {
-        int ended = request_wait(&requests[i], NULL);
+        int ended = request_wait_in(NULL, &requests[i], NULL);
 
         error = error ? error : ended;
     }

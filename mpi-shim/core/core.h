@@ -102,6 +102,7 @@ struct comm {
     uint32_t schedules; /* made so far, in every process alike (coll/schedule.h); under core_lock */
     void *face;         /* the face's own (Fortran index, ...) */
     bool one_node;      /* all ranks of the local group are on one */
+    const char *call;   /* the collective call that was made on it last */
     bool predefined;
     bool freed; /* MPI_Comm_free was called; pending requests keep it */
     char name[MAX_OBJECT_NAME];
@@ -211,6 +212,7 @@ struct core_predefined {
 };
 
 struct peer;
+struct waiting;
 
 struct core {
     struct am *am;
@@ -224,7 +226,8 @@ struct core {
     uint32_t eager;     /* longest payload that goes with its envelope */
     uint64_t completed; /* requests complete that the program has not been told of */
     uint32_t contexts;
-    struct match **context; /* queues, by context number */
+    struct match **context;  /* queues, by context number */
+    struct waiting *waiting; /* calls that wait, of all threads */
     struct core_predefined predefined;
 };
 

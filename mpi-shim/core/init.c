@@ -89,6 +89,7 @@ int core_init(const struct core_predefined *predefined, int level, int *provided
     predefine();
     receive_handlers();
     send_handlers();
+    waiting_answer();
     core_unlock();
     core.initialized = true;
     *provided = level;
@@ -103,7 +104,7 @@ int core_finalize(void)
 
     core_lock();
     while (peers_busy() || buffered_busy() || requests_detached > 0 || rendezvous_busy())
-        core_wait();
+        core_wait(&(struct waiting){.call = "MPI_Finalize"});
     core.finalized = true;
     core_unlock();
     error = am_close(core.am);

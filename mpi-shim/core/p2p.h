@@ -48,6 +48,18 @@ enum phase {
     PHASE_PULLING, /* a receive whose bytes are under way */
 };
 
+/* What a call waits for, should anybody ask (waiting.c). It is filled in when there is nothing left to do but wait, and lies on
+ * the stack of who does. Where `requests` are given they tell the communicator, the peer and the tag. */
+struct waiting {
+    struct waiting *next;
+    const char *call; /* NULL: the collective call of the communicator */
+    struct request *const *requests;
+    int count;
+    const struct comm *comm; /* NULL: none */
+    int source;              /* of a probe */
+    int tag;
+};
+
 enum {
     MESSAGE_COST = sizeof(struct message), /* of an eager message beside its payload */
     CONTEXTS_MAX = 1 << 24,
@@ -126,11 +138,14 @@ static inline void request_complete(struct request *request)
         request_complete_slow(request);
 }
 
-/* Let the network progress until something happens. */
-void core_wait(void);
+/* Let the network progress until something happens; `waiting` says what the caller waits for. */
+void core_wait(struct waiting *waiting);
 void core_poll(void);
 /* Something was completed outside a poll: wake the threads that sleep until a message comes. Polls. */
 void core_wake(void);
+
+/* request_wait in the name of another call. */
+int request_wait_in(const char *call, struct request **handle, struct status *status);
 
 /* Remember whose error handler is to take an error that follows. */
 void request_blame(const struct request *request);
@@ -264,6 +279,11 @@ bool rendezvous_busy(void);
 int buffered_send(const void *buffer, size_t count, struct datatype *type, int dest, int tag,
                   struct comm *comm);
 bool buffered_busy(void);
+
+/* ---- waiting.c ---------------------------------------------------------------------------------- */
+
+/* Answer mpirun when it asks what this process waits for. */
+void waiting_answer(void);
 
 /* ---- context.c ---------------------------------------------------------------------------------- */
 

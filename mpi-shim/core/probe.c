@@ -40,7 +40,8 @@ static inline struct message *probe(int source, int tag, struct comm *comm, bool
             }
         }
         if (wait) {
-            core_wait();
+            core_wait(
+                &(struct waiting){.call = "MPI_Probe", .comm = comm, .source = source, .tag = tag});
             continue;
         }
         core_poll();

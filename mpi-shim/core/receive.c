@@ -325,10 +325,10 @@ void receive_peer_down(struct peer *peer)
 }
 
 static inline int receive_wait(void *buffer, size_t count, struct datatype *type, int source,
-                               int tag, struct comm *comm, struct match *match,
+                               int tag, struct comm *comm, struct match *match, const char *call,
                                struct status *status)
 {
-    struct request request;
+    struct request request, *waited = &request;
     int error = 0;
 
     request_prepare(&request, REQUEST_RECV);
@@ -337,7 +337,7 @@ static inline int receive_wait(void *buffer, size_t count, struct datatype *type
     receive_fill(&request, buffer, count, type);
     receive_start_inline(&request, match, source, tag);
     while (!request.complete)
-        core_wait();
+        core_wait(&(struct waiting){.call = call, .requests = &waited, .count = 1});
     if (unlikely(request.type))
         datatype_release(request.type);
     core_unlock();
@@ -365,13 +365,13 @@ int recv_blocking(void *buffer, size_t count, struct datatype *type, int source,
         status_proc_null(status);
         return 0;
     }
-    return receive_wait(buffer, count, type, source, tag, comm, comm->match, status);
+    return receive_wait(buffer, count, type, source, tag, comm, comm->match, "MPI_Recv", status);
 }
 
 int coll_recv(void *buffer, size_t count, struct datatype *type, int source, int tag,
               struct comm *comm)
 {
-    return receive_wait(buffer, count, type, source, tag, comm, comm->coll_match, NULL);
+    return receive_wait(buffer, count, type, source, tag, comm, comm->coll_match, NULL, NULL);
 }
 
 static inline int receive_start(void *buffer, size_t count, struct datatype *type, int source,
@@ -406,7 +406,7 @@ int coll_recv_start(void *buffer, size_t count, struct datatype *type, int sourc
                     struct comm *comm, struct request **made)
 {
     receive_start(buffer, count, type, source, tag, comm, comm->coll_match, made);
-    (*made)->flags |= REQUEST_COLLECTIVE_CONTEXT;
+    (*made)->flags |= REQUEST_COLLECTIVE_CONTEXT; /* where request_cancel looks for it */
     return 0;
 }
 
@@ -430,14 +430,14 @@ int mrecv_blocking(void *buffer, size_t count, struct datatype *type, struct mes
                    struct status *status)
 {
     struct comm *comm = message->comm;
-    struct request request;
+    struct request request, *waited = &request;
     int error = 0;
 
     request_prepare(&request, REQUEST_MATCHED);
     core_lock();
     receive_matched(&request, buffer, count, type, message);
     while (!request.complete)
-        core_wait();
+        core_wait(&(struct waiting){.call = "MPI_Mrecv", .requests = &waited, .count = 1});
     if (request.type)
         datatype_release(request.type);
     status_give(status, &request.status);
@@ -481,8 +481,8 @@ int sendrecv(const void *send_buffer, size_t send_count, struct datatype *send_t
                           send_count * send_type->size);
         core_unlock();
         if (likely(sent == 0))
-            return recv_blocking(recv_buffer, recv_count, recv_type, source, recv_tag, comm,
-                                 status);
+            return receive_wait(recv_buffer, recv_count, recv_type, source, recv_tag, comm,
+                                comm->match, "MPI_Sendrecv", status);
     }
     recv_start(recv_buffer, recv_count, recv_type, source, recv_tag, comm, &receive);
     sent = send_blocking(SEND_STANDARD, send_buffer, send_count, send_type, dest, send_tag, comm);
@@ -491,7 +491,7 @@ int sendrecv(const void *send_buffer, size_t send_count, struct datatype *send_t
         request_wait(&receive, NULL);
         return sent;
     }
-    return request_wait(&receive, status);
+    return request_wait_in("MPI_Sendrecv", &receive, status);
 }
 
 int coll_sendrecv(const void *send_buffer, size_t send_count, struct datatype *send_type, int dest,
@@ -518,7 +518,7 @@ int coll_sendrecv(const void *send_buffer, size_t send_count, struct datatype *s
         request_wait(&receive, NULL);
         return error;
     }
-    return request_wait(&receive, NULL);
+    return request_wait_in(NULL, &receive, NULL);
 }
 
 int coll_sendrecv_replace(void *buffer, size_t count, struct datatype *type, int peer, int tag,

@@ -194,10 +194,18 @@ static __attribute__((cold)) void progress_failed(int error)
     core_abort(1, "the connection to the launcher or the network broke: %s", strerror(-error));
 }
 
-void core_wait(void)
+void core_wait(struct waiting *waiting)
 {
-    int handled = am_wait(core.am, AM_FOREVER);
+    struct waiting **link = &core.waiting;
+    int handled;
 
+    waiting->next = core.waiting;
+    core.waiting = waiting;
+    handled = am_wait(core.am, AM_FOREVER);
+    while (unlikely(*link !=
+                    waiting)) /* with threads the last to wait is not always the first to wake */
+        link = &(*link)->next;
+    *link = waiting->next;
     if (unlikely(handled < 0))
         progress_failed(handled);
     if (unlikely(schedules_ready != NULL))
@@ -327,7 +335,7 @@ int request_finish(struct request **handle, struct status *status)
     return error;
 }
 
-int request_wait(struct request **handle, struct status *status)
+int request_wait_in(const char *call, struct request **handle, struct status *status)
 {
     int error;
 
@@ -337,10 +345,15 @@ int request_wait(struct request **handle, struct status *status)
         return request_foreign();
     }
     while (!(*handle)->complete)
-        core_wait();
+        core_wait(&(struct waiting){.call = call, .requests = handle, .count = 1});
     error = request_finish(handle, status);
     core_unlock();
     return error;
+}
+
+int request_wait(struct request **handle, struct status *status)
+{
+    return request_wait_in("MPI_Wait", handle, status);
 }
 
 int request_test(struct request **handle, int *flag, struct status *status)

@@ -167,7 +167,13 @@ static __attribute__((noinline)) int send_wait(enum send_mode mode, const void *
                                                size_t count, struct datatype *type, int dest,
                                                int tag, struct comm *comm, uint8_t flags)
 {
-    struct request request;
+    static const char *const calls[] = {
+        [SEND_STANDARD] = "MPI_Send",
+        [SEND_SYNCHRONOUS] = "MPI_Ssend",
+        [SEND_READY] = "MPI_Rsend",
+        [SEND_BUFFERED] = "MPI_Bsend",
+    };
+    struct request request, *waited = &request;
     int error;
 
     if (dest == PROC_NULL)
@@ -181,7 +187,9 @@ static __attribute__((noinline)) int send_wait(enum send_mode mode, const void *
     core_lock();
     send_begin(&request);
     while (!request.complete)
-        core_wait();
+        core_wait(&(struct waiting){.call = flags & REQUEST_COLLECTIVE_CONTEXT ? NULL : calls[mode],
+                                    .requests = &waited,
+                                    .count = 1});
     core_unlock();
     error = request.status.error;
     if (unlikely(error))
