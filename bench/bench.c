@@ -30,6 +30,7 @@ static void usage(const struct bench *bench, const char *program, FILE *stream)
         {'W', "  -W, -w COUNT   messages that are sent before an answer is awaited"},
         {'p', "  -p COUNT       pairs of ranks (half of the ranks)"},
         {'t', "  -t SECONDS     how long it takes"},
+        {'l', "  -l LAYOUT      where the bytes of a message are"},
     };
 
     fprintf(stream, "Usage: %s [options]\nOptions:\n", program);
@@ -77,7 +78,7 @@ static int parse(struct bench *bench, int argc, char **argv)
     int letter;
 
     opterr = 0;
-    while ((letter = getopt(argc, argv, "m:i:x:cW:w:p:t:h")) != -1) {
+    while ((letter = getopt(argc, argv, "m:i:x:cW:w:p:t:l:h")) != -1) {
         bool good = true;
 
         if (letter == 'w')
@@ -106,6 +107,9 @@ static int parse(struct bench *bench, int argc, char **argv)
         case 'p':
             good = parse_count(optarg, 1, &count) && 2 * count <= bench->size;
             bench->pairs = (int)count;
+            break;
+        case 'l':
+            bench->layout = optarg;
             break;
         default:
             bench->seconds = atof(optarg);

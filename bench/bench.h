@@ -18,7 +18,7 @@ enum { BENCH_LARGE = 8192 }; /* messages longer than this take the `large` numbe
 /* A benchmark, as it is before its command line was read. */
 struct bench {
     const char *title;
-    const char *options; /* the letters that it takes, of "mixcWpt" */
+    const char *options; /* the letters that it takes, of "mixcWptl" */
     const char *column;  /* heading of its result; NULL: it prints no table */
     const char *column2; /* of a second one */
     int precision;       /* digits after the point */
@@ -32,6 +32,7 @@ struct bench {
     int window;                        /* -W: messages before an answer is awaited */
     int pairs;                         /* -p; 0: half of the ranks */
     double seconds;                    /* -t */
+    const char *layout;                /* -l */
 
     /* Set by bench_begin. */
     int rank, size;

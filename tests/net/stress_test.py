@@ -1,0 +1,46 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Random programs (tests/mpi/stress_types.c: types, communicators, modes, collectives; every byte checked) over frames
+that a bridge drops, doubles, reorders and damages, and on two nodes of two ranks, where rings and frames are in use
+at once. A failure names its seed. By hand, for hours:
+
+    STRESS_SEED=1000 STRESS_SEEDS=10000 CARAVAN_BUILD=$PWD/build tests/net/stress_test.py [lossy_mixed]"""
+
+import os
+import sys
+
+from network import Network
+import scenario
+from scenario import mpirun
+
+PROGRAM = os.path.join(scenario.BUILD, "tests", "mpi", "mpi_stress_types")
+first = int(os.environ.get("STRESS_SEED", 1))
+seeds = int(os.environ.get("STRESS_SEEDS", 1))
+phases = int(os.environ.get("STRESS_PHASES", 40))
+
+
+def stress(ranks, **where):
+    seconds = 0
+    for seed in range(first, first + seeds):
+        result = mpirun(ranks, [PROGRAM, str(seed), str(phases)], timeout=120 + phases, **where)
+        assert result.status == 0, f"seed {seed}, {phases} phases: {result}"
+        seconds += result.seconds
+    return f"{seconds:.1f} s"
+
+
+def shared_memory():
+    return stress(2) + ", " + stress(4)
+
+
+def lossy():
+    with Network(faults=["--seed", first, *scenario.LOSSY]) as net:
+        return f"{stress(2, net=net)}; {net.counts()}"
+
+
+def lossy_mixed():
+    with Network(faults=["--seed", first + 1, *scenario.LOSSY]) as net:
+        return f"{stress(4, net=net, slots=2)}; {net.counts()}"
+
+
+if __name__ == "__main__":
+    sys.exit(scenario.run([shared_memory, lossy, lossy_mixed]))
