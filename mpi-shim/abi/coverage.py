@@ -14,7 +14,8 @@ import sys
 ABI = pathlib.Path(__file__).resolve().parent
 PAGE = ABI.parent.parent / "docs" / "mpi-coverage.md"
 NAMED = re.compile(r"^([A-Z_0-9]+)\((MPIX?_(?:T_)?[A-Za-z][a-z]\w*)", re.M)
-MORE = re.compile(r"(, MPIX?_[A-Za-z]\w*)*")
+MORE = re.compile(r"(, MPIX?_[A-Z][a-z]\w*)*")
+SEVERAL = ("COLLECTIVE", "NEIGHBOR")  # the macros whose first arguments are all names; others go on with types
 NO_FUNCTIONS = ("unimplemented.c", "constants.c", "callbacks.c")
 
 
@@ -31,7 +32,8 @@ def implemented():
         for entry in NAMED.finditer(text):
             macro, name = entry.groups()
             names += [name + "_c2f", name + "_f2c"] if macro == "CONVERSION" else [name]
-            names += MORE.match(text, entry.end()).group().replace(",", " ").split()
+            if macro in SEVERAL:
+                names += MORE.match(text, entry.end()).group().replace(",", " ").split()
         if names:
             found[title[0].upper() + title[1:]] = sorted(set(names))
     return found
