@@ -15,6 +15,11 @@ RANK = os.path.join(BUILD, "tests", "launch", "fake_rank")
 HERE = os.path.dirname(os.path.abspath(__file__))
 LIMIT = 20
 
+# Under nohup, or in the background of a script, these come ignored; mpirun takes that as meant, and the tests do not mean it.
+for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, signal.SIG_DFL)
+
 
 class LauncherTest(unittest.TestCase):
     maxDiff = None
