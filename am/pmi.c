@@ -15,9 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <poll.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -422,6 +424,7 @@ static int pmi_poll(struct am *am)
 {
     struct epoll_event events[EVENTS];
     int count, taken = pmi_receive(am);
+    bool knocked = false;
 
     /* The launcher first: a peer that leaves after the last barrier is not lost. */
     if (taken < 0)
@@ -431,10 +434,13 @@ static int pmi_poll(struct am *am)
         void *which = events[i].data.ptr;
 
         if (which == &am->job.pmi->listener)
-            peers_accept(am);
+            knocked = true;
         else if (which)
             taken += peers_serve(am, which);
     }
+    /* Last, as others may be forgotten for it. */
+    if (knocked)
+        peers_accept(am);
     return taken;
 }
 
@@ -450,10 +456,27 @@ static int pmi_fence_enter(struct am *am)
     return control_send(am->job.control, NULL, 0, "cmd=barrier_in");
 }
 
+/* Hydra throws away what it has not read when a rank aborts: let it read our last words. It is two processes, and says of neither
+ * how far it is; the pause is for the second. */
+static void let_be_read(void)
+{
+    struct timespec pause = {.tv_nsec = 10000000};
+    int left;
+
+    fflush(NULL);
+    for (int i = 0; i < 100; i++) {
+        nanosleep(&pause, NULL);
+        if (i >= 10 && (ioctl(STDOUT_FILENO, FIONREAD, &left) < 0 || left == 0) &&
+            (ioctl(STDERR_FILENO, FIONREAD, &left) < 0 || left == 0))
+            break;
+    }
+}
+
 static void pmi_abort(struct am *am, int status, const char *text)
 {
     if (text)
         am_complain(am, "%s", text);
+    let_be_read();
     control_send(am->job.control, NULL, 0, "cmd=abort exitcode=%d", status);
     /* The launcher ends every process, this one too. */
     for (int i = 0; i < 50; i++) {

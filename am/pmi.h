@@ -25,9 +25,10 @@ struct pmi_name {
 struct connection {
     struct connection *next;
     struct control_stream *stream;
-    uint32_t peer; /* UINT32_MAX: it has not said yet, or not proved, who it is */
-    bool ours;     /* we opened it */
-    bool left;     /* the peer has said goodbye */
+    uint32_t peer;  /* UINT32_MAX: it has not said yet, or not proved, who it is */
+    bool ours;      /* we opened it */
+    bool left;      /* the peer has said goodbye */
+    uint64_t since; /* by am_now */
 };
 
 struct pmi {
@@ -43,8 +44,9 @@ struct pmi {
 /* Open the listener and name it. 0 or an error. */
 int peers_open(struct pmi *pmi);
 void peers_close(struct pmi *pmi);
-/* Take what has come for one descriptor that is ready: NULL is the listener. How much happened, or an error. */
-int peers_accept(struct am *am);
+/* Let in who has knocked. It may forget other connections. */
+void peers_accept(struct am *am);
+/* Take what has come on one that is ready. How much happened, or an error. */
 int peers_serve(struct am *am, struct connection *connection);
 int peers_offer(struct am *am, uint32_t peer, int fd, size_t bytes);
 /* Say goodbye to all. */

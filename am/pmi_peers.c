@@ -22,9 +22,12 @@
 
 enum {
     PEERS_VERSION = 1,
-    MOST_STRANGERS = 64, /* further ones are turned away */
+    MOST_STRANGERS = 64, /* further ones wait in the listener's queue */
     ATTEMPTS = 100, /* a millisecond apart, where others fill the peer's queue of connections */
 };
+
+/* ns that a stranger has to say who it is, before room is made for others. */
+static const uint64_t STRANGER_PATIENCE = 2000000000;
 
 int peers_open(struct pmi *pmi)
 {
@@ -80,8 +83,9 @@ static bool is_ours(int fd)
 }
 
 /* Takes `fd` over. NULL: it is closed. */
-static struct connection *connection_make(struct pmi *pmi, int fd, uint32_t peer, bool ours)
+static struct connection *connection_make(struct am *am, int fd, uint32_t peer, bool ours)
 {
+    struct pmi *pmi = am->job.pmi;
     struct connection *connection = calloc(1, sizeof(*connection));
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = connection};
 
@@ -99,6 +103,7 @@ static struct connection *connection_make(struct pmi *pmi, int fd, uint32_t peer
     }
     connection->peer = peer;
     connection->ours = ours;
+    connection->since = am_now(am);
     connection->next = pmi->connections;
     pmi->connections = connection;
     pmi->strangers += peer == UINT32_MAX;
@@ -121,20 +126,6 @@ static struct connection *connection_with(const struct pmi *pmi, uint32_t peer, 
         if (one->peer == peer && one->ours == ours)
             return one;
     return NULL;
-}
-
-int peers_accept(struct am *am)
-{
-    struct pmi *pmi = am->job.pmi;
-    int fd;
-
-    while ((fd = accept4(pmi->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
-        if (!is_ours(fd) || pmi->strangers >= MOST_STRANGERS)
-            close(fd);
-        else
-            connection_make(pmi, fd, UINT32_MAX, false);
-    }
-    return 0;
 }
 
 /* ---- what peers say ------------------------------------------------------------------------------- */
@@ -214,6 +205,43 @@ int peers_serve(struct am *am, struct connection *connection)
     return taken + 1;
 }
 
+/* Is there room for one more stranger? If need be for one who has had his time. A peer says who it is as soon as it is connected, but
+ * may be held up before it does, so that nobody is turned away at once. */
+static bool make_room(struct am *am)
+{
+    struct pmi *pmi = am->job.pmi;
+    uint64_t now = am_now(am);
+    struct connection *next;
+
+    for (struct connection *one = pmi->connections; one && pmi->strangers >= MOST_STRANGERS;
+         one = next) {
+        next = one->next;
+        if (one->peer == UINT32_MAX)
+            peers_serve(am, one);
+    }
+    for (struct connection *one = pmi->connections; one && pmi->strangers >= MOST_STRANGERS;
+         one = next) {
+        next = one->next;
+        if (one->peer == UINT32_MAX && now - one->since > STRANGER_PATIENCE)
+            forget(pmi, one);
+    }
+    return pmi->strangers < MOST_STRANGERS;
+}
+
+void peers_accept(struct am *am)
+{
+    struct pmi *pmi = am->job.pmi;
+    int fd;
+
+    while (make_room(am) &&
+           (fd = accept4(pmi->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
+        if (is_ours(fd))
+            connection_make(am, fd, UINT32_MAX, false);
+        else
+            close(fd);
+    }
+}
+
 /* ---- what we say ---------------------------------------------------------------------------------- */
 
 /* 0, or -EAGAIN: the peer's queue is full, which it empties whenever it is in an MPI call. */
@@ -252,7 +280,7 @@ static int say_hello(struct am *am, uint32_t peer, struct connection **made)
     }
     if (result < 0)
         return result;
-    *made = connection_make(pmi, fd, peer, true);
+    *made = connection_make(am, fd, peer, true);
     if (!*made)
         return -ENOMEM;
     control_write_bytes(key, am->job.key, sizeof(am->job.key));
