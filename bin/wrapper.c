@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * bin/wrapper.c: mpicc, mpicxx, mpic++ and mpiCC: the compiler, with the flags for MPI.
+ * bin/wrapper.c: mpicc, mpicxx, mpic++, mpiCC, mpifort, mpif77 and mpif90: the compiler, with the flags for MPI.
  *
  * The options are those of Open MPI's wrapper compilers, on which configure scripts and CMake rely. The library is found from
  * where this program is, so a prefix may be moved and the build directory works as one.
@@ -19,9 +19,32 @@
 #include "launch/prefix.h"
 #include "launch/string_list.h"
 
+struct language {
+    const char *name, *compiler;
+    const char *compiler_variable, *flags_variable; /* in the environment */
+    const char *headers;                            /* directories, with ':' between them */
+    const char *flag;                               /* of its own, or NULL */
+    const char *libraries;                          /* with blanks between them */
+};
+
+/* The C++ bindings, which MPI 3 removed, are a library of Open MPI's that is not ours. Open MPI's module mpi_f08 is a library that calls
+ * Fortran's entry points: only who uses it needs it. */
+static const struct language c = {"C",  WRAPPER_CC, "OMPI_CC", "OMPI_CFLAGS", WRAPPER_INCLUDE,
+                                  NULL, "-lmpi"},
+                             cxx = {"C++",           WRAPPER_CXX,     "OMPI_CXX",
+                                    "OMPI_CXXFLAGS", WRAPPER_INCLUDE, "-DOMPI_SKIP_MPICXX",
+                                    "-lmpi"},
+                             fortran = {"Fortran",
+                                        WRAPPER_FC,
+                                        "OMPI_FC",
+                                        "OMPI_FCFLAGS",
+                                        WRAPPER_MODULES,
+                                        NULL,
+                                        "-lmpi_mpifh -lmpi" WRAPPER_F08};
+
 struct wrapper {
     const char *name; /* as it was called */
-    bool cxx;
+    const struct language *language;
     char *library_directory;
     struct strings include_directories;
 
@@ -34,22 +57,25 @@ struct wrapper {
 
 static void find_headers(struct wrapper *wrapper)
 {
-    char *list = text_copy(WRAPPER_INCLUDE), *place = NULL;
+    char *list = text_copy(wrapper->language->headers), *place = NULL;
 
     for (char *item = strtok_r(list, ":", &place); item; item = strtok_r(NULL, ":", &place))
         strings_add(&wrapper->include_directories, item);
     free(list);
 }
 
-/* Add the words of an environment variable. */
-static void add_words(struct strings *to, const char *name)
+static void add_words(struct strings *to, const char *words)
 {
-    const char *value = getenv(name);
-    char *copy = text_copy(value ? value : ""), *place = NULL;
+    char *copy = text_copy(words ? words : ""), *place = NULL;
 
     for (char *word = strtok_r(copy, " \t\n", &place); word; word = strtok_r(NULL, " \t\n", &place))
         strings_add(to, word);
     free(copy);
+}
+
+static void add_variable(struct strings *to, const char *name)
+{
+    add_words(to, getenv(name));
 }
 
 static void add_formatted(struct strings *to, const char *format, const char *value)
@@ -66,27 +92,24 @@ static void add_formatted(struct strings *to, const char *format, const char *va
 
 static void make_flags(struct wrapper *wrapper)
 {
-    const char *compiler = wrapper->cxx ? "OMPI_CXX" : "OMPI_CC";
+    const struct language *language = wrapper->language;
+    const char *compiler = getenv(language->compiler_variable);
 
-    if (getenv(compiler) && *getenv(compiler))
-        add_words(&wrapper->command, compiler);
-    else
-        strings_add(&wrapper->command, wrapper->cxx ? WRAPPER_CXX : WRAPPER_CC);
+    add_words(&wrapper->command, compiler && *compiler ? compiler : language->compiler);
 
-    add_words(&wrapper->compile, "OMPI_CPPFLAGS");
+    add_variable(&wrapper->compile, "OMPI_CPPFLAGS");
     for (size_t i = 0; i < wrapper->include_directories.count; i++)
         add_formatted(&wrapper->compile, "-I", wrapper->include_directories.list[i]);
-    /* The C++ bindings, which MPI 3 removed, are a library of Open MPI's that is not ours. */
-    if (wrapper->cxx)
-        strings_add(&wrapper->compile, "-DOMPI_SKIP_MPICXX");
-    add_words(&wrapper->compile, wrapper->cxx ? "OMPI_CXXFLAGS" : "OMPI_CFLAGS");
+    if (language->flag)
+        strings_add(&wrapper->compile, language->flag);
+    add_variable(&wrapper->compile, language->flags_variable);
 
-    add_words(&wrapper->link, "OMPI_LDFLAGS");
+    add_variable(&wrapper->link, "OMPI_LDFLAGS");
     add_formatted(&wrapper->link, "-Wl,-rpath,", wrapper->library_directory);
     strings_add(&wrapper->link, "-Wl,--enable-new-dtags");
     add_formatted(&wrapper->link, "-L", wrapper->library_directory);
-    strings_add(&wrapper->link, "-lmpi");
-    add_words(&wrapper->link, "OMPI_LIBS");
+    add_words(&wrapper->link, language->libraries);
+    add_variable(&wrapper->link, "OMPI_LIBS");
 }
 
 /* ---- showing it ------------------------------------------------------------------------------- */
@@ -119,6 +142,16 @@ static void print_words(const struct strings *words, bool *first)
         print_word(words->list[i], first);
 }
 
+static void print_libraries(const struct wrapper *wrapper, bool *first)
+{
+    struct strings words = {0};
+
+    add_words(&words, wrapper->language->libraries);
+    for (size_t i = 0; i < words.count; i++)
+        if (strncmp(words.list[i], "-l", 2) == 0)
+            print_word(words.list[i] + 2, first);
+}
+
 static int show(const struct wrapper *wrapper, const char *what)
 {
     static const char *const names[] = {"command", "compile", "link",    "incdirs",
@@ -136,10 +169,10 @@ static int show(const struct wrapper *wrapper, const char *what)
     } else if (strcmp(what, "libdirs") == 0) {
         print_word(wrapper->library_directory, &first);
     } else if (strcmp(what, "libs") == 0) {
-        print_word("mpi", &first);
+        print_libraries(wrapper, &first);
     } else if (strcmp(what, "version") == 0) {
         printf("%s: Caravan %s, with the interface of Open MPI 4.1 (Language: %s)", wrapper->name,
-               CARAVAN_VERSION, wrapper->cxx ? "C++" : "C");
+               CARAVAN_VERSION, wrapper->language->name);
     } else if (strcmp(what, "help") == 0) {
         printf("%s [-showme[:<command,compile,link,incdirs,libdirs,libs,version,help>]] args\n\n"
                "  -showme:command    the compiler\n"
@@ -151,9 +184,10 @@ static int show(const struct wrapper *wrapper, const char *what)
                "  -showme:version    the version\n"
                "  -showme:help       this\n"
                "  -showme, -show     the whole command that args would run\n\n"
-               "OMPI_CC, OMPI_CXX, OMPI_CPPFLAGS, OMPI_CFLAGS, OMPI_CXXFLAGS, OMPI_LDFLAGS and\n"
-               "OMPI_LIBS in the environment change the compiler and add flags.",
-               wrapper->name);
+               "%s, OMPI_CPPFLAGS, %s, OMPI_LDFLAGS and OMPI_LIBS in the environment\n"
+               "change the compiler and add flags.",
+               wrapper->name, wrapper->language->compiler_variable,
+               wrapper->language->flags_variable);
     } else {
         const char *meant = nearest(what, names, sizeof(names) / sizeof(*names), sizeof(*names));
 
@@ -195,6 +229,16 @@ static const char *showme(const char *argument)
     return NULL;
 }
 
+/* By the program's name; something may follow it, as in mpicc.caravan. */
+static const struct language *language_of(const char *name)
+{
+    size_t length = strcspn(name, ".");
+
+    if (strncmp(name, "mpif", 4) == 0)
+        return &fortran;
+    return length == 5 && strncmp(name, "mpicc", 5) == 0 ? &c : &cxx;
+}
+
 int main(int argc, char **argv)
 {
     const char *slash = strrchr(argv[0], '/');
@@ -202,7 +246,7 @@ int main(int argc, char **argv)
     struct strings given = {0};
     bool showing = false, compiles, links;
 
-    wrapper.cxx = strcmp(wrapper.name, "mpicc") != 0 && strncmp(wrapper.name, "mpicc.", 6) != 0;
+    wrapper.language = language_of(wrapper.name);
     wrapper.library_directory = prefix_library_directory();
     find_headers(&wrapper);
     make_flags(&wrapper);

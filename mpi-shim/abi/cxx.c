@@ -88,7 +88,8 @@ int ompi_errhandler_invoke(struct errhandler *handler, struct comm *object, int 
     return raise_comm(object, call, error);
 }
 
-/* The copy functions of the bindings want the new object, to make a C++ object of it. */
+/* The copy functions of the bindings want the new object, to make a C++ object of it. What the bindings keep with a key value
+ * goes with it. */
 int ompi_attr_create_keyval(int type, attribute_copy *copy, attribute_delete *delete_, int *keyval,
                             void *state, int flags, void *bindings_state)
 {
@@ -100,6 +101,7 @@ int ompi_attr_create_keyval(int type, attribute_copy *copy, attribute_delete *de
     if (error)
         return raise_world("MPI::Create_keyval", error);
     keyval_copies_into(*keyval);
+    keyval_owns(*keyval, bindings_state);
     return MPI_SUCCESS;
 }
 

@@ -18,6 +18,7 @@ struct keyval {
     attribute_copy *copy;
     attribute_delete *delete_;
     void *extra_state;
+    void *owned; /* freed with it */
 };
 
 struct attribute {
@@ -96,6 +97,13 @@ void keyval_copies_into(int number)
     core_unlock();
 }
 
+void keyval_owns(int number, void *memory)
+{
+    core_lock();
+    keyvals[number - KEYVAL_FIRST]->owned = memory;
+    core_unlock();
+}
+
 /* The caller holds core_lock. */
 static void keyval_release(int number)
 {
@@ -104,6 +112,7 @@ static void keyval_release(int number)
     if (--keyval->references > 0)
         return;
     keyvals[number - KEYVAL_FIRST] = NULL;
+    free(keyval->owned);
     free(keyval);
 }
 

@@ -29,6 +29,8 @@ typedef int attribute_delete(void *object, int keyval, void *value, void *extra_
 
 /* Its copy function takes the new object as a last argument (C++'s bindings). */
 void keyval_copies_into(int keyval);
+/* `memory`, of malloc or NULL, is freed with the key value. */
+void keyval_owns(int keyval, void *memory);
 
 /* A new key value for objects of a kind. 0 or ERR_NO_MEM. */
 int keyval_create(enum object_kind kind, attribute_copy *copy, attribute_delete *delete_,

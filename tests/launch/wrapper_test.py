@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Intent: what builds MPI programs elsewhere builds them here: mpicc and mpicxx by hand, CMake's FindMPI, autoconf,
+"""Intent: what builds MPI programs elsewhere builds them here: mpicc, mpicxx and mpifort by hand, CMake's FindMPI, autoconf,
 pkg-config; from the build directory and from an installed prefix. What was built runs under our mpirun."""
 
 import os
@@ -27,6 +27,16 @@ int main(int argc, char **argv)
     return 0;
 }
 """
+HELLO_FORTRAN = """      program hello
+      %s
+      integer rank, ranks, ierr
+      call MPI_INIT(ierr)
+      call MPI_COMM_RANK(MPI_COMM_WORLD, rank, ierr)
+      call MPI_COMM_SIZE(MPI_COMM_WORLD, ranks, ierr)
+      write (*, '(a, i0, a, i0)') 'hello ', rank, ' of ', ranks
+      call MPI_FINALIZE(ierr)
+      end
+"""
 HELLO_AGAIN = ["hello 0 of 2", "hello 1 of 2"]
 
 
@@ -40,9 +50,10 @@ class WrapperTest(LauncherTest):
         directory = tempfile.TemporaryDirectory()
         self.addCleanup(directory.cleanup)
         self.directory = directory.name
-        for name in ("hello.c", "hello.cc"):
+        for name, text in (("hello.c", HELLO), ("hello.cc", HELLO), ("hello.f90", HELLO_FORTRAN % "use mpi"),
+                           ("hello77.f", HELLO_FORTRAN % "include 'mpif.h'")):
             with open(os.path.join(self.directory, name), "w") as file:
-                file.write(HELLO)
+                file.write(text)
 
     def command(self, *arguments, status=0, **environment):
         done = subprocess.run([str(argument) for argument in arguments], cwd=self.directory, timeout=60,
@@ -82,6 +93,14 @@ class Showme(WrapperTest):
                                      [compiler] + include + define + link)
             self.assertIn("Caravan", self.wrapper(name, "--showme:version"))
             self.assertIn("-showme:incdirs", self.wrapper(name, "-showme:help"))
+        modules = include + ["-I" + word for word in self.command("mpifort.openmpi", "--showme:incdirs").split()]
+        for name in ("mpifort", "mpif77", "mpif90"):
+            self.assertEqual(self.wrapper(name, "--showme:command"), "gfortran\n")
+            self.assertEqual(self.wrapper(name, "-showme:compile").split(), modules)
+            self.assertEqual(self.wrapper(name, "-showme:libs").split(), ["mpi_mpifh", "mpi", "mpi_usempif08"])
+            self.assertEqual(self.wrapper(name, "-show").split()[:1 + len(modules)], ["gfortran"] + modules)
+            self.assertIn("OMPI_FC", self.wrapper(name, "--showme:help"))
+        self.assertEqual(self.wrapper("mpif90", "-showme:command", OMPI_FC="flang -x"), "flang -x\n")
         self.wrapper("mpicc", "--showme:lnik", status=1)
         self.assertIn("did you mean -showme:link?", self.errors)
 
@@ -114,6 +133,11 @@ class Builds(WrapperTest):
         for name in ("mpicxx", "mpic++", "mpiCC"):
             self.wrapper(name, "-Wall", "hello.cc", "-o", "hello3")
             self.check("hello3")
+        for name in ("mpifort", "mpif90"):
+            self.wrapper(name, "-Wall", "hello.f90", "-o", "hello4")
+            self.check("hello4")
+        self.wrapper("mpif77", "-Wall", "hello77.f", "-o", "hello5")
+        self.check("hello5")
 
     def test_pkg_config(self):
         # `uninstalled` variants are what pkg-config prefers by itself; in a prefix there is none.
@@ -130,11 +154,12 @@ class Builds(WrapperTest):
 
     def test_cmake(self):
         with open(os.path.join(self.directory, "CMakeLists.txt"), "w") as file:
-            file.write("cmake_minimum_required(VERSION 3.18)\nproject(hello C CXX)\n"
-                       "find_package(MPI REQUIRED COMPONENTS C CXX)\n"
+            file.write("cmake_minimum_required(VERSION 3.18)\nproject(hello C CXX Fortran)\n"
+                       "find_package(MPI REQUIRED COMPONENTS C CXX Fortran)\n"
                        'message(STATUS "exec=${MPIEXEC_EXECUTABLE}")\n'
                        "add_executable(hello hello.c)\ntarget_link_libraries(hello MPI::MPI_C)\n"
-                       "add_executable(hellocc hello.cc)\ntarget_link_libraries(hellocc MPI::MPI_CXX)\n")
+                       "add_executable(hellocc hello.cc)\ntarget_link_libraries(hellocc MPI::MPI_CXX)\n"
+                       "add_executable(hellof hello.f90)\ntarget_link_libraries(hellof MPI::MPI_Fortran)\n")
         path = self.bin + ":" + self.environment["PATH"]
         out = self.command("cmake", "-S", ".", "-B", "b", PATH=path)
         self.assertIn("Found MPI_C: " + self.lib, out)
@@ -142,6 +167,7 @@ class Builds(WrapperTest):
         self.command("cmake", "--build", "b")
         self.check("b/hello")
         self.check("b/hellocc")
+        self.check("b/hellof")
 
     def test_autoconf(self):
         """AX_MPI's way: a compiler from MPICC or the path, then a link test of MPI_Init."""
@@ -195,7 +221,7 @@ class Installed(Builds):
         return self.lib + "/pkgconfig"
 
     def test_everything_is_there(self):
-        for name in ("mpicc", "mpicxx", "mpic++", "mpiCC", "mpirun", "mpiexec", "caravan", "caravan-packet"):
+        for name in ("mpicc", "mpicxx", "mpic++", "mpiCC", "mpifort", "mpif77", "mpif90", "mpirun", "mpiexec", "caravan", "caravan-packet"):
             self.assertTrue(os.access(os.path.join(self.bin, name), os.X_OK), name)
         self.assertTrue(os.path.exists(os.path.join(os.path.dirname(self.bin), "include", "caravan", "am.h")))
 
