@@ -63,6 +63,8 @@ static void relay_line(struct fixture_job *job, unsigned from, struct control_me
             for (unsigned i = 0; i < job->size; i++)
                 control_send(job->agent[i], NULL, 0, "cmd=barrier_out");
         }
+    } else if (strcmp(message->command, "finalize") == 0) {
+        control_send(job->agent[from], NULL, 0, "cmd=finalize_ack");
     } else {
         ck_abort_msg("an endpoint sent '%s'", message->command);
     }
@@ -115,9 +117,11 @@ void fixture_close(struct fixture_job *job)
 {
     for (unsigned i = 0; i < job->size; i++) {
         /* Without the stream there is nobody to say goodbye to. */
-        control_close(job->am[i]->job.control);
-        job->am[i]->job.control = NULL;
-        am_close(job->am[i]);
+        if (job->am[i]) {
+            control_close(job->am[i]->job.control);
+            job->am[i]->job.control = NULL;
+            am_close(job->am[i]);
+        }
         if (job->agent[i])
             control_close(job->agent[i]);
     }

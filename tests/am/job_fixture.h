@@ -10,7 +10,7 @@
 
 struct fixture_job {
     unsigned size;
-    struct am *am[16];
+    struct am *am[16];                /* NULL once the test has closed it */
     struct control_stream *agent[16]; /* the agent's ends */
     unsigned fencing;                 /* ranks that have entered the fence */
 };

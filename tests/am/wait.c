@@ -255,6 +255,51 @@ START_TEST(a_fence_waits_for_everybody)
 }
 END_TEST
 
+static int closed;
+static int handled_late;
+
+static void late(struct am *am, const struct am_message *message, void *context)
+{
+    __atomic_fetch_add(&handled_late, 1, __ATOMIC_SEQ_CST);
+}
+
+static void *close_first(void *unused)
+{
+    am_close(job.am[0]);
+    __atomic_store_n(&closed, 1, __ATOMIC_SEQ_CST);
+    return NULL;
+}
+
+/* Who closes stays until the others have come as far: it is still there for what they send meanwhile. */
+START_TEST(closing_waits_for_everybody)
+{
+    pthread_t closing, fencing;
+
+    closed = handled_late = fenced[1] = 0;
+    fixture_open(&job, 2, true);
+    ck_assert_int_eq(am_set_handler(job.am[0], 40, late, NULL), 0);
+    pthread_create(&closing, NULL, close_first, NULL);
+    for (int i = 0; i < 100 && job.fencing == 0; i++)
+        relay_for(10);
+    ck_assert_int_eq(job.fencing, 1);
+    ck_assert_int_eq(am_request(job.am[1], 0, 40, NULL, 0, NULL, 0), 0);
+    for (int i = 0; i < 100 && !__atomic_load_n(&handled_late, __ATOMIC_SEQ_CST); i++) {
+        relay_for(10);
+        ck_assert_int_ge(am_poll(job.am[1]), 0);
+    }
+    ck_assert_int_eq(handled_late, 1);
+    ck_assert_int_eq(__atomic_load_n(&closed, __ATOMIC_SEQ_CST), 0);
+    pthread_create(&fencing, NULL, enter_fence, (void *)1);
+    for (int i = 0; i < 100 && !__atomic_load_n(&closed, __ATOMIC_SEQ_CST); i++)
+        relay_for(10);
+    ck_assert_int_eq(__atomic_load_n(&closed, __ATOMIC_SEQ_CST), 1);
+    pthread_join(closing, NULL);
+    pthread_join(fencing, NULL);
+    job.am[0] = NULL;
+    fixture_close(&job);
+}
+END_TEST
+
 /* The agent's end closes: nobody would ever wake us. */
 START_TEST(a_wait_ends_when_the_agent_dies)
 {
@@ -279,6 +324,7 @@ int main(void)
     tcase_add_loop_test(waiting, nobody_oversleeps, 0, 2);
     tcase_add_test(waiting, a_wait_ends_at_its_deadline);
     tcase_add_test(waiting, a_fence_waits_for_everybody);
+    tcase_add_test(waiting, closing_waits_for_everybody);
     tcase_add_test(waiting, a_wait_ends_when_the_agent_dies);
     suite_add_tcase(suite, waiting);
     runner = srunner_create(suite);
