@@ -177,6 +177,8 @@ int PMPI_Error_string(int code, char *string, int *length)
     CHECK_NOT_NULL(length);
     if (!text)
         return FAIL(MPI_ERR_ARG, "%d is not an error code", code);
+    if (more[0] && code == MPI_ERR_OTHER)
+        text = "MPI_ERR_OTHER"; /* its text is about errors of which nothing is known */
     *length = snprintf(string, MPI_MAX_ERROR_STRING, "%s%s%s%s", text, more[0] ? " (" : "", more,
                        more[0] ? ")" : "");
     if (*length >= MPI_MAX_ERROR_STRING)

@@ -52,6 +52,9 @@ static void die(const char *call, int error)
     const char *text = error_text(error);
     char number[32];
 
+    /* Its text is about errors of which nothing is known. */
+    if (note[0] && error == MPI_ERR_OTHER)
+        text = "MPI_ERR_OTHER";
     if (!text) {
         snprintf(number, sizeof(number), "error %d", error);
         text = number;
