@@ -11,13 +11,17 @@
 #define FINISH_REQUEST(result)                                                                     \
     do {                                                                                           \
         int finish_error_ = (result);                                                              \
-        return likely(finish_error_ == 0) ? MPI_SUCCESS                                            \
-                                          : raise_comm(failed(), CALL, finish_error_);             \
+        return likely(finish_error_ == 0) ? MPI_SUCCESS : raise_failed(CALL, finish_error_);       \
     } while (0)
 
-static struct comm *failed(void)
+static COLD int raise_failed(const char *call, int error)
 {
-    return core.initialized && !core.finalized ? request_failed() : NULL;
+    struct comm *comm = request_failed();
+
+    error = raise_comm(comm, call, error);
+    if (comm)
+        request_forgive(comm);
+    return error;
 }
 
 #define CHECK_REQUESTS(count, requests)                                                            \

@@ -256,7 +256,7 @@ static void schedule_fail(struct schedule *schedule, int error)
         schedule->broken = true;
 }
 
-/* Remember for request_fail what it will say. */
+/* Remember for request_explain what it will say. */
 static void part_failed(struct schedule *schedule, const struct request *part)
 {
     struct request *request = schedule->request;
@@ -513,5 +513,5 @@ int schedule_run(struct schedule *schedule)
     struct request *request;
 
     schedule_begin(schedule, &request);
-    return request_wait(&request, NULL);
+    return request_wait_in(NULL, &request, NULL);
 }

@@ -342,8 +342,10 @@ int request_free(struct request **request);
 int request_cancel(struct request *request);
 int request_get_status(struct request *request, int *flag, struct status *status);
 
-/* The communicator of the last request that failed in this thread (world where there is none). */
+/* The communicator of the request that failed in this thread, NULL where that has none. It is the caller's until
+ * request_forgive, even if the program has freed it. */
 struct comm *request_failed(void);
+void request_forgive(struct comm *comm);
 
 /* A generalized request, active; grequest_complete ends it. Errors of the functions are returned by Wait and Test. */
 int grequest_start(int (*query)(void *, struct status *), int (*release)(void *),

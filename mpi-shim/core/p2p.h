@@ -144,13 +144,13 @@ void core_poll(void);
 /* Something was completed outside a poll: wake the threads that sleep until a message comes. Polls. */
 void core_wake(void);
 
-/* request_wait in the name of another call. */
+/* request_wait in the name of another call, whose own communicator takes the error. */
 int request_wait_in(const char *call, struct request **handle, struct status *status);
 
 /* Remember whose error handler is to take an error that follows. */
 void request_blame(const struct request *request);
-/* The same for the operation's own error, and explain it. */
-int request_fail(struct request *request);
+/* The operation's own error, explained. */
+int request_explain(const struct request *request);
 
 /* Names by which peers call requests. */
 void request_name(struct request *request);

@@ -345,7 +345,7 @@ static inline int receive_wait(void *buffer, size_t count, struct datatype *type
     if (unlikely(request.status.error)) {
         if (match == comm->coll_match)
             request.flags |= REQUEST_COLLECTIVE_CONTEXT;
-        error = request_fail(&request);
+        error = request_explain(&request);
     }
     request_release_data(&request);
     return error;
@@ -442,7 +442,7 @@ int mrecv_blocking(void *buffer, size_t count, struct datatype *type, struct mes
         datatype_release(request.type);
     status_give(status, &request.status);
     if (unlikely(request.status.error))
-        error = request_fail(&request);
+        error = request_explain(&request);
     if (comm)
         comm_release(comm);
     core_unlock();
@@ -488,7 +488,7 @@ int sendrecv(const void *send_buffer, size_t send_count, struct datatype *send_t
     sent = send_blocking(SEND_STANDARD, send_buffer, send_count, send_type, dest, send_tag, comm);
     if (unlikely(sent)) {
         request_cancel(receive);
-        request_wait(&receive, NULL);
+        request_wait_in(NULL, &receive, NULL);
         return sent;
     }
     return request_wait_in("MPI_Sendrecv", &receive, status);
@@ -515,7 +515,7 @@ int coll_sendrecv(const void *send_buffer, size_t send_count, struct datatype *s
     error = coll_send(send_buffer, send_count, send_type, dest, tag, comm);
     if (unlikely(error)) {
         request_cancel(receive);
-        request_wait(&receive, NULL);
+        request_wait_in(NULL, &receive, NULL);
         return error;
     }
     return request_wait_in(NULL, &receive, NULL);

@@ -236,23 +236,42 @@ void core_wake(void)
 
 /* ---- errors ------------------------------------------------------------------------------------- */
 
+/* Has a reference: the program may have freed it, and the request that failed was then the last to hold it. */
 static _Thread_local struct comm *failed;
+
+static void blame(struct comm *comm)
+{
+    if (comm)
+        comm_retain(comm);
+    if (failed)
+        comm_release(failed);
+    failed = comm;
+}
 
 struct comm *request_failed(void)
 {
-    return failed && failed->magic == COMM_MAGIC ? failed : core.predefined.world;
+    struct comm *comm = failed;
+
+    failed = NULL;
+    return comm;
+}
+
+void request_forgive(struct comm *comm)
+{
+    core_lock();
+    comm_release(comm);
+    core_unlock();
 }
 
 void request_blame(const struct request *request)
 {
-    failed = request->comm;
+    blame(request->comm);
 }
 
-int request_fail(struct request *request)
+int request_explain(const struct request *request)
 {
     int error = request->status.error;
 
-    failed = request->comm;
     if (error == ERR_TRUNCATE && request->kind == REQUEST_COLLECTIVE)
         return error_note(error,
                           "a message of the operation, from rank %d, has %zu bytes, the buffer %zu",
@@ -275,7 +294,6 @@ int request_fail(struct request *request)
 
 static int request_foreign(void)
 {
-    failed = NULL;
     return error_note(ERR_REQUEST, "the handle is no request, or one that was freed");
 }
 
@@ -318,12 +336,13 @@ int request_finish(struct request **handle, struct status *status)
     if (unlikely(request->kind == REQUEST_GENERALIZED)) {
         request->active = false; /* no other thread is to finish it meanwhile */
         error = generalized_finish(request, status);
-        failed = NULL;
     } else {
         status_give(status, &request->status);
         error = request->status.error;
-        if (unlikely(error))
-            error = request_fail(request);
+        if (unlikely(error)) {
+            blame(request->comm);
+            error = request_explain(request);
+        }
     }
     if (request->flags & REQUEST_PERSISTENT) {
         request->active = false;
@@ -335,7 +354,8 @@ int request_finish(struct request **handle, struct status *status)
     return error;
 }
 
-int request_wait_in(const char *call, struct request **handle, struct status *status)
+static inline int wait_for(const char *call, bool own, struct request **handle,
+                           struct status *status)
 {
     int error;
 
@@ -347,13 +367,20 @@ int request_wait_in(const char *call, struct request **handle, struct status *st
     while (!(*handle)->complete)
         core_wait(&(struct waiting){.call = call, .requests = handle, .count = 1});
     error = request_finish(handle, status);
+    if (unlikely(error && own))
+        blame(NULL);
     core_unlock();
     return error;
 }
 
+int request_wait_in(const char *call, struct request **handle, struct status *status)
+{
+    return wait_for(call, true, handle, status);
+}
+
 int request_wait(struct request **handle, struct status *status)
 {
-    return request_wait_in("MPI_Wait", handle, status);
+    return wait_for("MPI_Wait", false, handle, status);
 }
 
 int request_test(struct request **handle, int *flag, struct status *status)

@@ -193,7 +193,7 @@ static __attribute__((noinline)) int send_wait(enum send_mode mode, const void *
     core_unlock();
     error = request.status.error;
     if (unlikely(error))
-        error = request_fail(&request);
+        error = request_explain(&request);
     request_release_data(&request);
     return error;
 }

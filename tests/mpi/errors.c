@@ -101,6 +101,57 @@ static void disagreeing(void)
     require(MPI_Barrier(MPI_COMM_WORLD) == MPI_SUCCESS);
 }
 
+static int called[2];
+
+static void count_own(MPI_Comm *comm, int *error, ...)
+{
+    char name[MPI_MAX_OBJECT_NAME];
+    int length;
+
+    MPI_Comm_get_name(*comm, name, &length);
+    require(strcmp(name, "freed early") == 0 && class_of(*error) == MPI_ERR_TRUNCATE);
+    called[0]++;
+}
+
+static void count_world(MPI_Comm *comm, int *error, ...)
+{
+    (void)comm, (void)error;
+    called[1]++;
+}
+
+/* A request that fails has kept its communicator, which the program has freed: that one's handler takes the error. */
+static void freed_communicator(void)
+{
+    MPI_Errhandler own, world;
+    MPI_Request requests[2];
+    MPI_Comm comm;
+    char data[2][8];
+
+    MPI_Comm_create_errhandler(count_own, &own);
+    MPI_Comm_create_errhandler(count_world, &world);
+    MPI_Comm_set_errhandler(MPI_COMM_WORLD, world);
+    MPI_Comm_dup(MPI_COMM_WORLD, &comm);
+    MPI_Comm_set_name(comm, "freed early");
+    MPI_Comm_set_errhandler(comm, own);
+    MPI_Errhandler_free(&own);
+    if (world_rank == 1)
+        MPI_Irecv(data[0], 4, MPI_BYTE, 0, 0, comm, &requests[0]);
+    MPI_Barrier(comm);
+    if (world_rank == 0)
+        MPI_Send(data[0], 8, MPI_BYTE, 1, 0, comm);
+    MPI_Comm_free(&comm);
+    if (world_rank == 1) {
+        require(class_of(MPI_Wait(&requests[0], MPI_STATUS_IGNORE)) == MPI_ERR_TRUNCATE);
+        require(called[0] == 1 && called[1] == 0);
+        /* An error that is no communicator's goes to world's, not to the one that failed before. */
+        requests[0] = requests[1] = MPI_REQUEST_NULL;
+        require(class_of(MPI_Waitall(-1, requests, MPI_STATUSES_IGNORE)) == MPI_ERR_COUNT);
+        require(called[0] == 1 && called[1] == 1);
+    }
+    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+    MPI_Errhandler_free(&world);
+}
+
 int main(int argc, char **argv)
 {
     test_start(&argc, &argv);
@@ -116,5 +167,6 @@ int main(int argc, char **argv)
     in_status();
     MPI_Barrier(MPI_COMM_WORLD);
     disagreeing();
+    freed_communicator();
     return test_end();
 }
