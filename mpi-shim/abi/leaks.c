@@ -185,11 +185,14 @@ void leaks_report(void)
     messages_tell(world, report_say);
     messages_tell(core.predefined.self, report_say);
     for (size_t i = 0; i < count; i++) {
-        if (all[i]->kind == HANDLE_COMM)
+        if (all[i]->kind == HANDLE_COMM && comm_ok(all[i]->object))
             messages_tell(all[i]->object, report_say);
     }
-    for (size_t i = 0; i < count; i++)
-        given_say(all[i]);
+    /* An MPI_Comm_idup that failed has left no communicator. */
+    for (size_t i = 0; i < count; i++) {
+        if (all[i]->kind != HANDLE_COMM || ((struct comm *)all[i]->object)->magic != FREED_MAGIC)
+            given_say(all[i]);
+    }
     report_flush();
     if (report.more > 0)
         fprintf(stderr, "caravan: check: rank %d: and %ld more\n", world->rank, report.more);

@@ -62,6 +62,8 @@ struct schedule {
     bool broken;  /* nothing more is begun */
     struct schedule *next_ready;
     struct owned *owned;
+    void (*at_end)(void *context, int error);
+    void *at_end_context;
 };
 
 struct schedule *schedules_ready;
@@ -159,6 +161,18 @@ void schedule_call(struct schedule *schedule, int (*function)(struct schedule *,
 void schedule_round(struct schedule *schedule)
 {
     step_append(schedule, STEP_ROUND);
+}
+
+void schedule_at_end(struct schedule *schedule, void (*function)(void *context, int error),
+                     void *context)
+{
+    schedule->at_end = function;
+    schedule->at_end_context = context;
+}
+
+int schedule_error(const struct schedule *schedule)
+{
+    return schedule->request->status.error;
 }
 
 void schedule_own(struct schedule *schedule, void *allocated)
@@ -407,6 +421,11 @@ static void schedule_end(struct schedule *schedule)
 {
     struct request *request = schedule->request;
 
+    if (schedule->at_end) {
+        core_unlock();
+        schedule->at_end(schedule->at_end_context, request->status.error);
+        core_lock();
+    }
     if (!(request->flags & REQUEST_PERSISTENT))
         schedule_free(schedule);
     request_complete(request);

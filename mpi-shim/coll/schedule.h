@@ -54,6 +54,11 @@ void schedule_reduce(struct schedule *schedule, struct op *op, const void *in, v
 void schedule_call(struct schedule *schedule, int (*function)(struct schedule *, void *),
                    void *context);
 void schedule_round(struct schedule *schedule);
+/* For a function called by a step: what has failed so far, 0 if nothing. */
+int schedule_error(const struct schedule *schedule);
+/* Call `function` without core_lock when the operation has ended, before anybody is told, with its error or 0. */
+void schedule_at_end(struct schedule *schedule, void (*function)(void *context, int error),
+                     void *context);
 
 /* Room for so many elements, as a program would give the buffer; it lasts as long as the schedule. */
 void *schedule_scratch(struct schedule *schedule, size_t count, const struct datatype *type);

@@ -40,8 +40,7 @@ struct comm *comm_make(struct comm *parent, uint32_t context, struct group *grou
     return comm;
 }
 
-/* The caller holds core_lock. */
-static void group_drop(struct group *group)
+void group_drop(struct group *group)
 {
     if (!group->predefined && --group->references == 0) {
         free(group->process);

@@ -7,6 +7,8 @@
  * second has ended. So each takes what it proposes at once. Two that keep each other from the same numbers part: after a
  * refusal each goes on from a place that depends on its communicator and its number, further away each time.
  */
+#include <stdlib.h>
+
 #include "mpi-shim/coll/plan.h"
 #include "mpi-shim/core/p2p.h"
 #include "mpi-shim/topo/topo.h"
@@ -21,6 +23,8 @@ struct idup {
     uint32_t context;      /* proposed, and then agreed on */
     uint32_t from;
     unsigned attempts;
+    bool
+        refused; /* by a copy function of an attribute: the others are helped, and nothing is made */
     int64_t mine[2];   /* the number, and its negative */
     int64_t all[2][2]; /* the maxima over the own group and over the other one */
 };
@@ -46,6 +50,8 @@ static int check(struct schedule *schedule, void *context)
     bool across = idup->agreeing->remote;
     int64_t high = idup->all[0][0], low = idup->all[0][1];
 
+    if (schedule_error(schedule))
+        return schedule_error(schedule);
     if (across) {
         high = idup->all[1][0] > high ? idup->all[1][0] : high;
         low = idup->all[1][1] > low ? idup->all[1][1] : low;
@@ -103,11 +109,83 @@ static struct comm *comm_prepare(struct comm *comm)
     return made;
 }
 
+/* ---- when nothing comes of it ------------------------------------------------------------------- */
+
+/* What the program has as handles of communicators that never came to be: they stay to be told from others. */
+static struct failed {
+    struct failed *next;
+    struct comm *comm;
+} * failed;
+
+/* The caller holds core_lock. */
+static void part_drop(struct comm *made, struct group *group)
+{
+    made->magic = FREED_MAGIC;
+    errhandler_release(made->errhandler);
+    group_drop(group);
+}
+
+/* Numbers that were proposed stay taken: another process may believe that they were agreed on. */
+static void ended(void *context, int error)
+{
+    struct idup *idup = context;
+    struct comm *comm = idup->comm, *made = idup->made;
+    struct failed *mine;
+
+    if (!error && idup->refused)
+        comm_free(made);
+    if (!error)
+        return;
+    attributes_delete(OBJECT_COMM, made, &made->attributes);
+    mine = memory_get(sizeof(*mine));
+    core_lock();
+    part_drop(made, comm->group);
+    topology_release(made->topology);
+    if (comm->remote) {
+        group_drop(comm->remote);
+        if (made->local->magic == COMM_MAGIC) {
+            comm_release(made->local);
+        } else {
+            part_drop(made->local, comm->group);
+            free(made->local);
+        }
+    }
+    *mine = (struct failed){failed, made};
+    failed = mine;
+    core_unlock();
+}
+
+void idup_end(void)
+{
+    while (failed) {
+        struct failed *next = failed->next;
+
+        free(failed->comm);
+        free(failed);
+        failed = next;
+    }
+}
+
+/* The others wait for this process's part; the program will not. The caller holds core_lock. */
+static void detach(struct request **request)
+{
+    if ((*request)->complete) {
+        core.completed--;
+        request_put(*request);
+    } else {
+        requests_detached++;
+        (*request)->flags |= REQUEST_DETACHED;
+        (*request)->flags &= (uint8_t)~REQUEST_COUNTED;
+    }
+    *request = core.predefined.request_null;
+}
+
 int comm_idup(struct comm *comm, struct comm **out, struct request **request)
 {
     struct comm *made = comm_prepare(comm);
     struct schedule *schedule = schedule_create(comm);
     struct idup *idup = memory_get(sizeof(*idup));
+    int error;
 
     if (comm->remote) {
         made->local = comm_prepare(comm);
@@ -124,9 +202,19 @@ int comm_idup(struct comm *comm, struct comm **out, struct request **request)
     idup->comm = comm;
     idup->made = made;
     idup->agreeing = comm->remote ? comm->local : comm;
+    /* Before anything can end: then nobody else has the communicator. */
+    error = attributes_copy(OBJECT_COMM, comm, comm->attributes, made, &made->attributes);
+    idup->refused = error != 0;
     schedule_own(schedule, idup);
     schedule_call(schedule, propose, idup);
+    schedule_at_end(schedule, ended, idup);
     schedule_begin(schedule, request);
+    if (error) {
+        core_lock();
+        detach(request);
+        core_unlock();
+        return error;
+    }
     *out = made;
-    return attributes_copy(OBJECT_COMM, comm, comm->attributes, made, &made->attributes);
+    return 0;
 }

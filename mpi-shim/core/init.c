@@ -111,6 +111,7 @@ int core_finalize(void)
     core.am = NULL;
     comm_predefined_end(core.predefined.world);
     comm_predefined_end(core.predefined.self);
+    idup_end();
     contexts_destroy();
     peers_destroy();
     memory_trim();

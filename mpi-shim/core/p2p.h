@@ -333,9 +333,13 @@ static inline void comm_release(struct comm *comm)
     if (unlikely(--comm->references == 0))
         comm_destroy(comm);
 }
+/* Give back a reference; group_release for those who hold core_lock. */
+void group_drop(struct group *group);
 void comm_setup(struct comm *comm, uint32_t context, struct group *group);
 /* One that inherits the parent's error handler. It takes over the reference of `group`. */
 struct comm *comm_make(struct comm *parent, uint32_t context, struct group *group);
+/* Free what failed MPI_Comm_idups left, at the end. */
+void idup_end(void);
 /* Empty world or self, at the end. */
 void comm_predefined_end(struct comm *comm);
 

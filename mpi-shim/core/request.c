@@ -119,7 +119,7 @@ void request_complete_slow(struct request *request)
         schedule_part_ended(request);
         return;
     }
-    requests_detached -= request->kind == REQUEST_SEND;
+    requests_detached -= request->kind == REQUEST_SEND || request->kind == REQUEST_COLLECTIVE;
     request_put(request);
 }
 

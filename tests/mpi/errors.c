@@ -152,6 +152,62 @@ static void freed_communicator(void)
     MPI_Errhandler_free(&world);
 }
 
+/* A duplicate that fails leaves a handle that is none, and all else as it was. */
+static void failed_duplicate(void)
+{
+    long long in[20] = {0}, out[20];
+    MPI_Comm comm, made = MPI_COMM_NULL;
+    MPI_Request request;
+    int size;
+
+    MPI_Comm_split(MPI_COMM_WORLD, world_rank < 2 ? 0 : MPI_UNDEFINED, 0, &comm);
+    if (comm == MPI_COMM_NULL)
+        return;
+    MPI_Comm_set_errhandler(comm, MPI_ERRORS_RETURN);
+    if (world_rank == 0) {
+        MPI_Comm_idup(comm, &made, &request);
+        require(class_of(MPI_Wait(&request, MPI_STATUS_IGNORE)) == MPI_ERR_TRUNCATE);
+        require(class_of(MPI_Comm_size(made, &size)) == MPI_ERR_COMM);
+    } else {
+        MPI_Iallreduce(in, out, 20, MPI_LONG_LONG, MPI_MAX, comm, &request);
+        MPI_Wait(&request, MPI_STATUS_IGNORE);
+    }
+    require(MPI_Comm_idup(comm, &made, &request) == MPI_SUCCESS);
+    require(MPI_Wait(&request, MPI_STATUS_IGNORE) == MPI_SUCCESS);
+    require(MPI_Barrier(made) == MPI_SUCCESS);
+    MPI_Comm_free(&made);
+    MPI_Comm_free(&comm);
+}
+
+static int refuse(MPI_Comm comm, int keyval, void *state, void *in, void *out, int *flag)
+{
+    (void)comm, (void)keyval, (void)state, (void)in, (void)out, (void)flag;
+    return MPI_ERR_INTERN;
+}
+
+/* Rank 0's attribute does not let itself be copied: it gets the error at once, and the others their communicators. */
+static void refused_duplicate(void)
+{
+    MPI_Comm comm, made = MPI_COMM_NULL;
+    MPI_Request request;
+    int keyval, error;
+
+    MPI_Comm_dup(MPI_COMM_WORLD, &comm);
+    MPI_Comm_create_keyval(refuse, MPI_COMM_NULL_DELETE_FN, &keyval, NULL);
+    if (world_rank == 0)
+        MPI_Comm_set_attr(comm, keyval, NULL);
+    error = MPI_Comm_idup(comm, &made, &request);
+    require(class_of(error) == (world_rank == 0 ? MPI_ERR_INTERN : MPI_SUCCESS));
+    if (world_rank == 0) {
+        require(made == MPI_COMM_NULL && request == MPI_REQUEST_NULL);
+    } else {
+        require(MPI_Wait(&request, MPI_STATUS_IGNORE) == MPI_SUCCESS);
+        MPI_Comm_free(&made);
+    }
+    MPI_Comm_free_keyval(&keyval);
+    MPI_Comm_free(&comm);
+}
+
 int main(int argc, char **argv)
 {
     test_start(&argc, &argv);
@@ -168,5 +224,7 @@ int main(int argc, char **argv)
     MPI_Barrier(MPI_COMM_WORLD);
     disagreeing();
     freed_communicator();
+    failed_duplicate();
+    refused_duplicate();
     return test_end();
 }
