@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Random programs (tests/mpi/stress_types.c: types, communicators, modes, collectives; every byte checked) over frames
-that a bridge drops, doubles, reorders and damages, and on two nodes of two ranks, where rings and frames are in use
-at once. A failure names its seed. By hand, for hours:
+"""Random programs over frames that a bridge drops, doubles, reorders and damages, and on two nodes of two ranks, where rings
+and frames are in use at once; every byte checked. tests/mpi/stress_types.c: types, communicators, modes, collectives;
+tests/mpi/stress_coll.c: collectives of all kinds under way at once. A failure names its seed. By hand, for hours:
 
     STRESS_SEED=1000 STRESS_SEEDS=10000 CARAVAN_BUILD=$PWD/build tests/net/stress_test.py [lossy_mixed]"""
 
@@ -13,18 +13,19 @@ from network import Network
 import scenario
 from scenario import mpirun
 
-PROGRAM = os.path.join(scenario.BUILD, "tests", "mpi", "mpi_stress_types")
+PROGRAMS = {name: os.path.join(scenario.BUILD, "tests", "mpi", f"mpi_stress_{name}") for name in ("types", "coll")}
 first = int(os.environ.get("STRESS_SEED", 1))
-seeds = int(os.environ.get("STRESS_SEEDS", 1))
+seeds = int(os.environ.get("STRESS_SEEDS", 6))
 phases = int(os.environ.get("STRESS_PHASES", 40))
 
 
 def stress(ranks, **where):
     seconds = 0
     for seed in range(first, first + seeds):
-        result = mpirun(ranks, [PROGRAM, str(seed), str(phases)], timeout=120 + phases, **where)
-        assert result.status == 0, f"seed {seed}, {phases} phases: {result}"
-        seconds += result.seconds
+        for name, program in PROGRAMS.items():
+            result = mpirun(ranks, [program, str(seed), str(phases)], timeout=120 + phases, **where)
+            assert result.status == 0, f"{name}, seed {seed}, {phases} phases: {result}"
+            seconds += result.seconds
     return f"{seconds:.1f} s"
 
 
