@@ -101,6 +101,60 @@ static void disagreeing(void)
     require(MPI_Barrier(MPI_COMM_WORLD) == MPI_SUCCESS);
 }
 
+/* Rank 1 of two takes part with twice as many bytes as rank 0 expects of it: that one is told the call, by whom, how many. */
+static void too_much(void)
+{
+    enum { GATHER, GATHERV, ALLGATHER, ALLTOALL, ALLTOALLV, REDUCE, IGATHER, IALLTOALLV, CASES };
+    static const char *const calls[CASES] = {
+        "MPI_Gather",    "MPI_Gatherv", "MPI_Allgather", "MPI_Alltoall",
+        "MPI_Alltoallv", "MPI_Reduce",  "MPI_Wait",      "MPI_Wait",
+    };
+    int in[16] = {0}, out[16], counts[2], places[] = {0, 8}, length, error = 0;
+    char text[MPI_MAX_ERROR_STRING];
+    MPI_Request request = MPI_REQUEST_NULL;
+    MPI_Comm pair, comm;
+
+    MPI_Comm_split(MPI_COMM_WORLD, world_rank < 2 ? 0 : MPI_UNDEFINED, 0, &pair);
+    if (pair == MPI_COMM_NULL)
+        return;
+    for (int i = 0; i < CASES; i++) {
+        int n = world_rank == 0 ? 2 : 4;
+
+        counts[0] = counts[1] = n;
+        MPI_Comm_dup(pair, &comm);
+        MPI_Comm_set_errhandler(comm, MPI_ERRORS_RETURN);
+        memset(out, 0xaa, sizeof(out));
+        if (i == GATHER)
+            error = MPI_Gather(in, n, MPI_INT, out, 2, MPI_INT, 0, comm);
+        else if (i == GATHERV)
+            error = MPI_Gatherv(in, n, MPI_INT, out, counts, places, MPI_INT, 0, comm);
+        else if (i == ALLGATHER)
+            error = MPI_Allgather(in, n, MPI_INT, out, n, MPI_INT, comm);
+        else if (i == ALLTOALL)
+            error = MPI_Alltoall(in, n, MPI_INT, out, n, MPI_INT, comm);
+        else if (i == ALLTOALLV)
+            error = MPI_Alltoallv(in, counts, places, MPI_INT, out, counts, places, MPI_INT, comm);
+        else if (i == REDUCE)
+            error = MPI_Reduce(in, out, n, MPI_INT, MPI_SUM, 0, comm);
+        else if (i == IGATHER)
+            error = MPI_Igather(in, n, MPI_INT, out, 2, MPI_INT, 0, comm, &request);
+        else
+            error = MPI_Ialltoallv(in, counts, places, MPI_INT, out, counts, places, MPI_INT, comm,
+                                   &request);
+        if (i >= IGATHER)
+            error = MPI_Wait(&request, MPI_STATUS_IGNORE);
+        if (world_rank == 0) {
+            require(class_of(error) == MPI_ERR_TRUNCATE);
+            MPI_Error_string(error, text, &length);
+            require(strstr(text, calls[i]) && strstr(text, "rank 1") && strstr(text, "16") &&
+                    strstr(text, "8"));
+            require(untouched(out + 10, sizeof(out) - 10 * sizeof(int), 0xaa));
+        }
+        MPI_Comm_free(&comm);
+    }
+    MPI_Comm_free(&pair);
+}
+
 static int called[2];
 
 static void count_own(MPI_Comm *comm, int *error, ...)
@@ -223,6 +277,7 @@ int main(int argc, char **argv)
     in_status();
     MPI_Barrier(MPI_COMM_WORLD);
     disagreeing();
+    too_much();
     freed_communicator();
     failed_duplicate();
     refused_duplicate();
