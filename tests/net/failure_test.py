@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 """When something dies the job ends soon, says who it was, and leaves no process, memory or socket behind:
-a rank killed with -9 (waiting or busy, same node or another), mpirun itself killed with -9, an agent killed
+a rank killed with -9 (waiting, busy or missing from a collective, same node or another), mpirun itself killed with -9, an agent killed
 with -9, a rank that exits early or aborts, and a cable that is pulled."""
 
 import os
@@ -17,6 +17,7 @@ from scenario import BENCH, Job
 SOON = 3.0  # seconds, from the death to the end of mpirun
 CABLE = 4   # seconds that an unreachable node is given in these tests
 IDLE = [os.path.join(BENCH, "idle"), "-t", "60"]
+OUTSTANDING = [os.path.join(scenario.BUILD, "tests", "net", "outstanding")]
 BUSY = [os.path.join(BENCH, "ring"), "-m", "8:8", "-i", "1000000000"]
 
 
@@ -76,6 +77,12 @@ def killed_busy_on_frames():
         return said
 
 
+def killed_outside_a_collective():
+    """The others wait for nonblocking collectives in which it never took part."""
+    with Network() as net:
+        return killed(OUTSTANDING, 3) + "; " + killed(OUTSTANDING, 4, net, slots=2)
+
+
 def mpirun_killed():
     """Nobody is left to report: only that nothing stays."""
     with Network() as net:
@@ -131,6 +138,7 @@ def unplugged(cut):
         assert CABLE * 0.5 <= took <= CABLE + SOON, f"took {took:.1f} s: {result}"
         assert re.search(r"rank [01]\b", result.err), f"names no rank: {result}"
         assert [host for host in net.hosts if host in result.err], f"names no host: {result}"
+        assert "known error not in list" not in result.err, f"says that it knows nothing: {result}"
         job.nothing_left(SOON)
         return f"{took:.1f} s: {result.err.strip().splitlines()[0]}"
 
@@ -164,5 +172,6 @@ def short_outage():
 
 if __name__ == "__main__":
     sys.exit(scenario.run([killed_waiting, killed_busy, killed_waiting_on_frames, killed_busy_on_frames,
+                           killed_outside_a_collective,
                            mpirun_killed, agent_killed, interrupted, exits_early, unplugged_silently,
                            unplugged_at_the_plug, short_outage]))
