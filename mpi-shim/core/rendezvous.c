@@ -76,7 +76,7 @@ void rendezvous_pull(struct request *request, uint32_t process, const struct am_
     request->status.count = length;
     request->phase = PHASE_PULLING;
     if (unlikely(request->flags & REQUEST_GAPS))
-        request->packed = memory_get(length ? length : 1);
+        request->packed = memory_get_raw(length ? length : 1);
     *pull = (struct pull){.work = {.run = pull_try},
                           .request = request,
                           .process = process,

@@ -26,7 +26,7 @@ void send_fill(struct request *request, enum send_mode mode, const void *buffer,
         request->buffer = (char *)(uintptr_t)buffer + type->true_lb;
         return;
     }
-    request->packed = memory_get(request->length ? request->length : 1);
+    request->packed = memory_get_raw(request->length ? request->length : 1);
     request->buffer = request->packed;
     datatype_pack(type, buffer, count, 0, request->packed, request->length);
 }
