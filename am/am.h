@@ -175,6 +175,22 @@ AM_API int am_get(struct am *am, uint32_t peer, const struct am_memory *source, 
                   void *target, size_t length, unsigned handler, const uint64_t *args,
                   unsigned nargs, am_done *done, void *context);
 
+/* Data that are not in a row, by their packed form: copy its bytes `offset` .. `offset + length` - 1 to `packed`, or from
+ * there into place. Any piece may be asked for at any time, in any order and more than once. Calls nothing of this header. */
+typedef void am_pack(void *data, size_t offset, void *packed, size_t length);
+typedef void am_unpack(void *data, size_t offset, const void *packed, size_t length);
+
+/* Expose `length` packed bytes of `data` to `peer`, which may am_get them, until am_conceal. They are packed as they are
+ * sent: `data` and what it stands for stay as they are till then. */
+AM_API int am_expose_packed(struct am *am, uint32_t peer, am_pack *pack, void *data, size_t length,
+                            struct am_memory *memory);
+
+/* am_get into `data`, through `unpack` (with offsets from 0 on). */
+AM_API int am_get_unpacked(struct am *am, uint32_t peer, const struct am_memory *source,
+                           size_t offset, am_unpack *unpack, void *data, size_t length,
+                           unsigned handler, const uint64_t *args, unsigned nargs, am_done *done,
+                           void *context);
+
 /* ---- progress --------------------------------------------------------------------------------- */
 
 /* Take what has arrived: run its handlers, then deferred work. Never blocks. Returns how many messages were

@@ -71,6 +71,7 @@ struct am {
     const struct launcher_ops *launcher; /* of use where job.control is not NULL */
     struct bell bell;
     struct am_table *transfers;
+    uint32_t gets; /* that wait for the peer to send their bytes */
 
     int broken; /* the error that every later call returns; 0 */
     bool threads;

@@ -8,6 +8,7 @@
  * get: CORE_PUT carries the handler along, and CORE_PUT_DONE comes back.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,8 +37,13 @@ struct entry {
     uint32_t index;
     uint32_t next_free;
 
-    uint8_t *base;
+    uint8_t *base; /* NULL: not in a row, use `pack` or `unpack` */
     size_t length;
+    am_pack *pack;
+    am_unpack *unpack;
+    void *data;        /* of those two */
+    size_t first;      /* ENTRY_STREAM: of the packed bytes */
+    void *staged;      /* all of them in a row, for a link that wants that; or NULL */
     size_t done_bytes; /* arrived, or streamed */
     unsigned access;
 
@@ -134,6 +140,9 @@ static struct entry *entry_new(struct am *am, enum entry_kind kind, uint32_t pee
     entry->done_bytes = 0;
     entry->acknowledged = entry->got = entry->for_put = false;
     entry->streams = NULL;
+    entry->pack = NULL;
+    entry->unpack = NULL;
+    am->gets += kind == ENTRY_GET;
     return entry;
 }
 
@@ -141,6 +150,9 @@ static void entry_free(struct entry *entry)
 {
     struct am_table *table = entry->am->transfers;
 
+    entry->am->gets -= entry->kind == ENTRY_GET;
+    free(entry->staged);
+    entry->staged = NULL;
     entry->kind = ENTRY_FREE;
     entry->generation = (entry->generation + 1) & (UINT32_MAX >> INDEX_BITS);
     entry->next_free = table->free;
@@ -160,8 +172,10 @@ void transfer_close(struct am *am)
 {
     if (!am->transfers)
         return;
-    for (uint32_t i = 0; i < am->transfers->count; i++)
+    for (uint32_t i = 0; i < am->transfers->count; i++) {
+        free(am->transfers->entry[i]->staged);
         free(am->transfers->entry[i]);
+    }
     free(am->transfers->entry);
     free(am->transfers);
 }
@@ -183,6 +197,21 @@ int am_expose(struct am *am, uint32_t peer, void *base, size_t length, unsigned 
     entry->access = access;
     *memory = (struct am_memory){.base = (uintptr_t)base, .key = entry_name(entry)};
     return 0;
+}
+
+int am_expose_packed(struct am *am, uint32_t peer, am_pack *pack, void *data, size_t length,
+                     struct am_memory *memory)
+{
+    /* A base of 0 tells the peer that there is nothing to copy by itself. */
+    int result = am_expose(am, peer, NULL, length, AM_READ, memory);
+
+    if (result == 0) {
+        struct entry *entry = am->transfers->entry[memory->key & INDEX_MASK];
+
+        entry->pack = pack;
+        entry->data = data;
+    }
+    return result;
 }
 
 /* The exposure that a peer names, if it may reach those bytes; NULL: it may not. */
@@ -320,6 +349,7 @@ void am_conceal(struct am *am, const struct am_memory *memory)
         entry->streams = stream->streams;
         stream->finish.handler = NONE;
         stream->got = true;
+        stream->pack = NULL;
         stream_end(am, stream);
     }
     entry_free(entry);
@@ -350,12 +380,53 @@ static void stream_done(struct am *am, void *context, int status)
         stream_end(am, stream);
 }
 
+/* The link sends from one place, perhaps more than once: pack all there. */
+static void stream_stage(struct am *am, struct entry *stream)
+{
+    stream->staged = malloc(stream->length);
+    if (!stream->staged) {
+        char text[100];
+
+        snprintf(text, sizeof(text), "out of memory: %zu bytes to pack a message in",
+                 stream->length);
+        am_abort(am, 1, text);
+    }
+    stream->pack(stream->data, stream->first, stream->staged, stream->length);
+    stream->base = stream->staged;
+}
+
+static int chunk_send(struct am_link *link, const struct entry *stream, size_t length)
+{
+    uint64_t args[] = {stream->transfer, stream->done_bytes};
+    struct am_outgoing message = {
+        .header = {.length = (uint16_t)length, .handler = CORE_CHUNK, .flags = 2},
+        .args = args,
+        .body_length = length,
+    };
+
+    if (stream->base) {
+        message.body = stream->base + stream->done_bytes;
+    } else {
+        message.pack = stream->pack;
+        message.data = stream->data;
+        message.offset = stream->first + stream->done_bytes;
+    }
+    return link->ops->send(link, &message);
+}
+
 static int stream_run(struct am *am, struct am_work *work)
 {
     struct entry *stream = (struct entry *)((char *)work - offsetof(struct entry, work));
     struct am_link *link;
     int result = am_link_to(am, stream->peer, &link);
 
+    /* Concealed meanwhile: there is nothing to pack any more. */
+    if (!stream->base && !stream->pack) {
+        stream_done(am, stream, result);
+        return 0;
+    }
+    if (result == 0 && link->ops->bulk && !stream->base)
+        stream_stage(am, stream);
     if (result == 0 && link->ops->bulk) {
         result = link->ops->bulk(link, stream->transfer, 0, stream->base, stream->length,
                                  stream_done, stream);
@@ -365,10 +436,8 @@ static int stream_run(struct am *am, struct am_work *work)
     while (result == 0 && stream->done_bytes < stream->length) {
         size_t left = stream->length - stream->done_bytes;
         size_t piece = left < AM_MAX_MEDIUM ? left : AM_MAX_MEDIUM;
-        uint64_t args[] = {stream->transfer, stream->done_bytes};
 
-        result = core_send(am, stream->peer, CORE_CHUNK, args, 2, stream->base + stream->done_bytes,
-                           piece);
+        result = chunk_send(link, stream, piece);
         if (result == 0)
             stream->done_bytes += piece;
     }
@@ -388,7 +457,10 @@ static int on_get(struct am *am, uint32_t peer, const uint64_t *args)
     stream = entry_new(am, ENTRY_STREAM, peer);
     if (!stream)
         return -ENOMEM;
-    stream->base = source->base + args[1];
+    stream->base = source->base ? source->base + args[1] : NULL;
+    stream->pack = source->pack;
+    stream->data = source->data;
+    stream->first = args[1];
     stream->length = args[2];
     stream->transfer = (uint32_t)args[3];
     stream->key = args[0];
@@ -437,6 +509,8 @@ static int get_end(struct am *am, struct entry *get, int status)
     void *context = get->context;
     int result = 0;
 
+    if (get->staged && status == 0)
+        get->unpack(get->data, 0, get->staged, get->length);
     entry_free(get);
     if (status != -EHOSTDOWN) {
         struct finish nothing = {.handler = NONE};
@@ -459,7 +533,7 @@ void *am_transfer_place(struct am *am, uint32_t peer, uint32_t transfer, uint64_
 {
     struct entry *get = entry_find(am, transfer, ENTRY_GET, peer);
 
-    if (!get || offset > get->length || length > get->length - offset)
+    if (!get || !get->base || offset > get->length || length > get->length - offset)
         return NULL;
     return get->base + offset;
 }
@@ -479,13 +553,14 @@ void am_transfer_arrived(struct am *am, uint32_t peer, uint32_t transfer, size_t
 static int on_chunk(struct am *am, uint32_t peer, const uint64_t *args, const void *bytes,
                     size_t length)
 {
-    void *place = args[0] > UINT32_MAX
-                      ? NULL
-                      : am_transfer_place(am, peer, (uint32_t)args[0], args[1], length);
+    struct entry *get = entry_find(am, args[0], ENTRY_GET, peer);
 
-    if (!place)
+    if (!get || args[1] > get->length || length > get->length - args[1])
         return -EPROTO;
-    memcpy(place, bytes, length);
+    if (get->base)
+        memcpy(get->base + args[1], bytes, length);
+    else
+        get->unpack(get->data, args[1], bytes, length);
     am_transfer_arrived(am, peer, (uint32_t)args[0], length);
     return 0;
 }
@@ -496,6 +571,13 @@ static int on_refused(struct am *am, uint32_t peer, const uint64_t *args)
 
     return get ? get_end(am, get, -EFAULT) : -EPROTO;
 }
+
+/* Where the bytes of a transfer go or come from, here: in a row at `base`, or (NULL) through `unpack`. */
+struct place {
+    void *base;
+    am_unpack *unpack;
+    void *data;
+};
 
 /* Copy by oneself, where the link can. -EOPNOTSUPP: it cannot. */
 static int copy_now(struct am *am, struct am_link *link, uint64_t remote, void *local,
@@ -515,12 +597,41 @@ static int copy_now(struct am *am, struct am_link *link, uint64_t remote, void *
     return result;
 }
 
-/* The whole transfer, where the link copies by itself (or there is nothing to copy). -EOPNOTSUPP: it does not. */
-static int transfer_now(struct am *am, struct am_link *link, uint64_t remote, void *local,
-                        size_t length, bool write, const struct finish *finish, am_done *done,
-                        void *context)
+/* The same into a place, in pieces that stay in the cache where they are to be unpacked. */
+static int place_copy(struct am *am, struct am_link *link, uint64_t remote,
+                      const struct place *local, size_t length, bool write)
 {
-    int result = length ? copy_now(am, link, remote, local, length, write) : 0;
+    enum { PIECE = 64 << 10 };
+    size_t room = length < PIECE ? length : PIECE;
+    char *piece;
+    int result = 0;
+
+    if (length == 0)
+        return 0;
+    if (remote == 0)
+        return -EOPNOTSUPP;
+    if (local->base)
+        return copy_now(am, link, remote, local->base, length, write);
+    piece = malloc(room);
+    if (!piece)
+        return -EOPNOTSUPP;
+    for (size_t offset = 0; offset < length && result == 0; offset += room) {
+        if (room > length - offset)
+            room = length - offset;
+        result = copy_now(am, link, remote + offset, piece, room, write);
+        if (result == 0)
+            local->unpack(local->data, offset, piece, room);
+    }
+    free(piece);
+    return result;
+}
+
+/* The whole transfer, where the link copies by itself (or there is nothing to copy). -EOPNOTSUPP: it does not. */
+static int transfer_now(struct am *am, struct am_link *link, uint64_t remote,
+                        const struct place *local, size_t length, bool write,
+                        const struct finish *finish, am_done *done, void *context)
+{
+    int result = place_copy(am, link, remote, local, length, write);
     int sent;
 
     if (result == -EOPNOTSUPP)
@@ -534,9 +645,9 @@ static int transfer_now(struct am *am, struct am_link *link, uint64_t remote, vo
 
 /* What a get and a put have in common: the arguments are checked, *finish is filled in, and the link copies if it can.
  * -EOPNOTSUPP: messages must do it. */
-static int transfer_begin(struct am *am, uint32_t peer, uint64_t remote, void *local, size_t length,
-                          bool write, unsigned handler, const uint64_t *args, unsigned nargs,
-                          struct finish *finish, am_done *done, void *context)
+static int transfer_begin(struct am *am, uint32_t peer, uint64_t remote, const struct place *local,
+                          size_t length, bool write, unsigned handler, const uint64_t *args,
+                          unsigned nargs, struct finish *finish, am_done *done, void *context)
 {
     struct am_link *link;
     int result;
@@ -552,14 +663,26 @@ static int transfer_begin(struct am *am, uint32_t peer, uint64_t remote, void *l
 
 /* Start a get of at least one byte through messages. */
 static int get_start(struct am *am, uint32_t peer, const struct am_memory *source, size_t offset,
-                     void *target, size_t length, struct entry **started)
+                     const struct place *target, size_t length, struct entry **started)
 {
     struct entry *get = entry_new(am, ENTRY_GET, peer);
+    struct am_link *link;
     int result;
 
     if (!get)
         return -ENOMEM;
-    get->base = target;
+    get->base = target->base;
+    get->unpack = target->unpack;
+    get->data = target->data;
+    result = am_link_to(am, peer, &link);
+    if (result == 0 && !get->base && link->ops->bulk) {
+        get->base = get->staged = malloc(length);
+        result = get->staged ? 0 : -ENOMEM;
+    }
+    if (result < 0) {
+        entry_free(get);
+        return result;
+    }
     get->length = length;
     get->key = source->key;
     {
@@ -575,13 +698,13 @@ static int get_start(struct am *am, uint32_t peer, const struct am_memory *sourc
 }
 
 static int get(struct am *am, uint32_t peer, const struct am_memory *source, size_t offset,
-               void *target, size_t length, unsigned handler, const uint64_t *args, unsigned nargs,
-               am_done *done, void *context)
+               const struct place *target, size_t length, unsigned handler, const uint64_t *args,
+               unsigned nargs, am_done *done, void *context)
 {
     struct finish finish;
     struct entry *started;
-    int result = transfer_begin(am, peer, source->base + offset, target, length, false, handler,
-                                args, nargs, &finish, done, context);
+    int result = transfer_begin(am, peer, source->base ? source->base + offset : 0, target, length,
+                                false, handler, args, nargs, &finish, done, context);
 
     if (result != -EOPNOTSUPP)
         return result;
@@ -601,7 +724,21 @@ int am_get(struct am *am, uint32_t peer, const struct am_memory *source, size_t 
     int result;
 
     am_enter(am);
-    result = get(am, peer, source, offset, target, length, handler, args, nargs, done, context);
+    result = get(am, peer, source, offset, &(struct place){.base = target}, length, handler, args,
+                 nargs, done, context);
+    am_leave(am);
+    return result;
+}
+
+int am_get_unpacked(struct am *am, uint32_t peer, const struct am_memory *source, size_t offset,
+                    am_unpack *unpack, void *data, size_t length, unsigned handler,
+                    const uint64_t *args, unsigned nargs, am_done *done, void *context)
+{
+    struct place target = {.unpack = unpack, .data = data};
+    int result;
+
+    am_enter(am);
+    result = get(am, peer, source, offset, &target, length, handler, args, nargs, done, context);
     am_leave(am);
     return result;
 }
@@ -616,8 +753,8 @@ static int put(struct am *am, uint32_t peer, const struct am_memory *target, siz
     struct am_memory exposure;
     struct finish finish;
     struct entry *started;
-    int result = transfer_begin(am, peer, target->base + offset, bytes, length, true, handler, args,
-                                nargs, &finish, done, context);
+    int result = transfer_begin(am, peer, target->base + offset, &(struct place){.base = bytes},
+                                length, true, handler, args, nargs, &finish, done, context);
 
     if (result != -EOPNOTSUPP)
         return result;
@@ -668,7 +805,8 @@ static int on_put(struct am *am, uint32_t peer, const uint64_t *args, const stru
         return -EPROTO;
     if (!target || args[2] == 0)
         return message_send(am, peer, CORE_PUT_DONE, refusal, 2, NULL);
-    result = get_start(am, peer, &source, 0, target->base + args[1], args[2], &get);
+    result = get_start(am, peer, &source, 0, &(struct place){.base = target->base + args[1]},
+                       args[2], &get);
     if (result < 0)
         return result; /* -EAGAIN: the link keeps the message and comes again */
     get->finish = *finish;

@@ -134,6 +134,9 @@ static int spin(struct am *am, uint64_t start, uint64_t deadline, uint64_t *now)
         }
         if (*now - start >= am->spin || *now >= deadline)
             return 0;
+        /* In the midst of a long message the other side has the next move, and may want this very core for it. */
+        if (am->work || am->gets)
+            sched_yield();
         if (am->threads) {
             uint64_t seen = am->events;
 

@@ -35,7 +35,8 @@ enum am_header_flags {
     AM_IS_REPLY = 1 << 4, /* may use the room that was reserved for it */
 };
 
-/* A message on its way out. Gathered: the payload is `head`, then `body`. */
+/* A message on its way out. Gathered: the payload is `head`, then `body`; or, on a link without `bulk` where `pack` is set,
+ * what that packs of `data` from `offset` on. */
 struct am_outgoing {
     struct am_header header; /* header.length = head_length + body_length */
     const uint64_t *args;
@@ -43,6 +44,9 @@ struct am_outgoing {
     size_t head_length;
     const void *body;
     size_t body_length;
+    am_pack *pack;
+    void *data;
+    size_t offset;
 };
 
 struct am_link {

@@ -150,7 +150,9 @@ static int ring_send(struct am_link *link, const struct am_outgoing *message)
     line += 8 + nargs * 8;
     if (message->head_length)
         memcpy(line, message->head, message->head_length);
-    if (message->body_length)
+    if (unlikely(message->pack))
+        message->pack(message->data, message->offset, line, message->body_length);
+    else if (message->body_length)
         memcpy(line + message->head_length, message->body, message->body_length);
 
     *(uint64_t *)ring->out->line[(index + lines) & RING_MASK] = 0;
@@ -197,16 +199,25 @@ static int ring_take(struct ring_link *ring, struct am *am)
     return 1;
 }
 
+/* Give back the room of what was taken. */
+static void ring_publish(struct ring_link *ring)
+{
+    ring->published = ring->taken;
+    __atomic_store_n(&ring->in->tail, ring->taken, __ATOMIC_RELEASE);
+}
+
 static int ring_poll_link(struct ring_link *ring, struct am *am)
 {
     int taken = 0;
 
-    while (taken < RING_POLL_MAX && ring_take(ring, am) > 0)
+    while (taken < RING_POLL_MAX && ring_take(ring, am) > 0) {
         taken++;
-    if (taken) {
-        ring->published = ring->taken;
-        __atomic_store_n(&ring->in->tail, ring->taken, __ATOMIC_RELEASE);
+        /* A producer of long messages goes on while we take the rest. */
+        if (unlikely(ring->taken - ring->published >= RING_LINES / 4))
+            ring_publish(ring);
     }
+    if (taken)
+        ring_publish(ring);
     return taken;
 }
 

@@ -14,7 +14,7 @@ int bcast_scatter_allgather(void *buffer, size_t count, struct datatype *type, i
                             struct comm *comm)
 {
     size_t bytes = count * type->size, each = bytes / (size_t)comm->size;
-    char *packed = type->dense ? NULL : memory_get(bytes);
+    char *packed = type->dense ? NULL : memory_get_raw(bytes);
     char *data = packed ? packed : (char *)buffer + type->true_lb;
     size_t rest = bytes - each * (size_t)comm->size;
     char *own = data + each * (size_t)comm->rank;

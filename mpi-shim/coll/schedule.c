@@ -362,7 +362,7 @@ static int copy(const struct step *step)
     } else if (from->dense) {
         datatype_unpack(to, step->to, step->to_count, 0, step->from + from->true_lb, length);
     } else {
-        packed = memory_get(length ? length : 1);
+        packed = memory_get_raw(length ? length : 1);
         datatype_pack(from, step->from, step->from_count, 0, packed, length);
         datatype_unpack(to, step->to, step->to_count, 0, packed, length);
         free(packed);

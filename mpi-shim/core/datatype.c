@@ -58,7 +58,7 @@ static const struct shape {
     ONE(COMPLEX, float _Complex),
     ONE(DOUBLE_COMPLEX, double _Complex),
     ONE(LONG_DOUBLE_COMPLEX, long double _Complex),
-    ONE(QUAD_COMPLEX, _Complex _Float128),
+    ONE(QUAD_COMPLEX, quad_complex),
     TWO(SHORT_INT, short, int),
     TWO(INT_INT, int, int),
     TWO(LONG_INT, long, int),
@@ -71,16 +71,14 @@ static const struct shape {
     TWO(DOUBLE_COMPLEX_DOUBLE_COMPLEX, double _Complex, double _Complex),
 };
 
-/* The layouts of the predefined types live as long as the library. */
-static struct {
+/* The layouts of the predefined types, of at most two parts, live as long as the library. */
+static union {
     struct layout layout;
-    struct part part[2];
+    char room[sizeof(struct layout) + 2 * sizeof(struct part)];
 } layouts[ELEMENTS];
 
-static const struct {
-    struct layout layout;
-    struct part part[1];
-} bytes_layout = {{.size = 1, .high = 1, .parts = 1}, {{.count = 1, .stride = 1, .block = 1}}};
+static const struct layout bytes_layout = {
+    .size = 1, .high = 1, .parts = 1, .part = {{.count = 1, .stride = 1, .block = 1}}};
 
 struct datatype datatype_bytes = {
     .magic = DATATYPE_MAGIC,
@@ -91,7 +89,7 @@ struct datatype datatype_bytes = {
     .size = 1,
     .extent = 1,
     .true_extent = 1,
-    .layout = (struct layout *)&bytes_layout.layout,
+    .layout = (struct layout *)&bytes_layout,
     .align = 1,
     .name = "MPI_BYTE",
 };
@@ -100,7 +98,7 @@ static struct layout *shape_layout(enum element element)
 {
     const struct shape *shape = &shapes[element];
     struct layout *layout = &layouts[element].layout;
-    struct part *part = layouts[element].part;
+    struct part *part = layout->part;
     bool gap = shape->second > 0 && shape->second_offset != shape->first;
 
     *layout = (struct layout){.size = shape->first + shape->second};

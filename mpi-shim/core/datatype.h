@@ -80,6 +80,9 @@ enum combiner {
 
 enum { ORDER_C, ORDER_FORTRAN };
 
+/* A complex of two quads. gcc calls it _Complex _Float128 as well, clang does not. */
+typedef _Complex float quad_complex __attribute__((mode(TC)));
+
 struct attributes;
 struct layout;
 struct datatype_contents;

@@ -40,9 +40,9 @@ static int array_repeat(struct array *array, int count, ptrdiff_t stride)
 /* Blocks of `block`, one of every `processes`, as far as `size` goes, for the process at `place`. */
 static int array_deal(struct array *array, int size, int block, int processes, int place)
 {
-    int blocks = (size + block - 1) / block;
+    int blocks = (size - 1) / block + 1;
     int mine = blocks / processes + (place < blocks % processes);
-    int rest = blocks > 0 && (blocks - 1) % processes == place ? size % block : 0;
+    int rest = (blocks - 1) % processes == place ? size % block : 0;
     ptrdiff_t displacements[2] = {0, 0};
     struct datatype *types[2] = {NULL, NULL}, *next = NULL;
     ptrdiff_t round = (ptrdiff_t)block * processes * array->stride;
@@ -127,25 +127,30 @@ int datatype_subarray(int dimensions, const int *sizes, const int *subsizes, con
 static int array_distribute(struct array *array, int size, int distribution, int argument,
                             int processes, int place)
 {
-    int error, first, mine;
+    ptrdiff_t first; /* of our elements; beyond `size`, and maybe an int, where there are none */
+    int error;
 
     if (distribution == DISTRIBUTE_CYCLIC) {
         int block = argument == DISTRIBUTE_DEFAULT ? 1 : argument;
 
         error = array_deal(array, size, block, processes, place);
-        first = place * block;
+        first = (ptrdiff_t)place * block;
     } else {
-        int block = argument == DISTRIBUTE_DEFAULT ? (size + processes - 1) / processes : argument;
+        int block = argument == DISTRIBUTE_DEFAULT ? (size - 1) / processes + 1 : argument;
 
         if (distribution == DISTRIBUTE_NONE) {
             block = size;
             place = 0;
         }
-        first = block * place;
-        mine = size - first < block ? size - first : block;
-        error = array_repeat(array, mine > 0 ? mine : 0, array->stride);
+        first = (ptrdiff_t)block * place;
+        if (first >= size)
+            block = 0;
+        else if (size - first < block)
+            block = (int)(size - first);
+        error = array_repeat(array, block, array->stride);
     }
-    array->offset += first * array->stride;
+    if (first < size)
+        array->offset += first * array->stride;
     array->stride *= size;
     return error;
 }

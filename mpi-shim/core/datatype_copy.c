@@ -54,6 +54,18 @@ static inline char *copy_blocks(enum direction direction, char *place, char *pac
     case 32:
         COPY_BLOCKS(32);
         break;
+    case 40:
+        COPY_BLOCKS(40);
+        break;
+    case 48:
+        COPY_BLOCKS(48);
+        break;
+    case 56:
+        COPY_BLOCKS(56);
+        break;
+    case 64:
+        COPY_BLOCKS(64);
+        break;
     default:
         COPY_BLOCKS(block);
     }

@@ -173,7 +173,7 @@ void datatype_pack_external(const struct datatype *type, const void *buffer, siz
                             void *external)
 {
     size_t size = count * type->size;
-    char *packed = memory_get(size + 1);
+    char *packed = memory_get_raw(size + 1);
     struct cursor at = {OUT, packed, external};
 
     datatype_pack(type, buffer, count, 0, packed, size);
@@ -185,7 +185,7 @@ void datatype_unpack_external(const struct datatype *type, void *buffer, size_t 
                               const void *external)
 {
     size_t size = count * type->size;
-    char *packed = memory_get(size + 1);
+    char *packed = memory_get_raw(size + 1);
     struct cursor at = {IN, packed, (char *)(uintptr_t)external};
 
     convert(type, count, &at);

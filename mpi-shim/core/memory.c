@@ -38,6 +38,15 @@ void *memory_get(size_t size)
     return memory;
 }
 
+void *memory_get_raw(size_t size)
+{
+    void *memory = malloc(size);
+
+    if (unlikely(!memory && size > 0))
+        memory_none(size);
+    return memory;
+}
+
 static inline unsigned class_of(size_t size)
 {
     return size <= 1 << SMALLEST ? SMALLEST : 64 - (unsigned)__builtin_clzl(size - 1);

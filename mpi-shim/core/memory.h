@@ -10,6 +10,9 @@
 /* Zeroed, to be given to free(). */
 void *memory_get(size_t size);
 
+/* The same, not zeroed: for bytes that are written at once. Large memory is not touched twice. */
+void *memory_get_raw(size_t size);
+
 /* A buffer of at least `size` bytes, not zeroed, from lists of freed ones by size; for what comes and goes with each
  * message. memory_return wants the same size. The caller holds core_lock. */
 void *memory_take(size_t size);

@@ -27,16 +27,16 @@ static void pull_done(struct am *am, void *context, int status)
 
     if (unlikely(status != 0))
         request->status.error = status == -EHOSTDOWN ? ERR_OTHER : ERR_INTERN;
-    else if (request->packed)
-        datatype_unpack(request->type, request->user, request->count, 0, request->packed,
-                        pull->length);
-    if (request->packed) {
-        free(request->packed);
-        request->packed = NULL;
-    }
     memory_return(pull, sizeof(*pull));
     pulls--;
     request_complete(request);
+}
+
+static void unpack(void *data, size_t offset, const void *packed, size_t length)
+{
+    const struct request *request = data;
+
+    datatype_unpack(request->type, request->user, request->count, offset, packed, length);
 }
 
 /* Deferred work, and the first try. */
@@ -47,18 +47,23 @@ static int pull_try(struct am *am, struct am_work *work)
     struct peer *peer = &core.peers[pull->process];
     uint32_t owed = peer->owed;
     uint64_t args[2] = {pull->name, owed};
-    char *target = request->packed ? request->packed : request->buffer;
     int error;
 
     /* What pull_done frees is not touched after this; and the credit is spoken for if it runs in here. */
     peer->owed = 0;
-    error = am_get(am, pull->process, &pull->memory, 0, target, pull->length,
-                   HANDLER_RENDEZVOUS_DONE, args, 2, pull_done, pull);
+    if (unlikely(request->flags & REQUEST_GAPS))
+        error = am_get_unpacked(am, pull->process, &pull->memory, 0, unpack, request, pull->length,
+                                HANDLER_RENDEZVOUS_DONE, args, 2, pull_done, pull);
+    else
+        error = am_get(am, pull->process, &pull->memory, 0, request->buffer, pull->length,
+                       HANDLER_RENDEZVOUS_DONE, args, 2, pull_done, pull);
     if (error == 0)
         return 0;
     peer->owed += owed;
     if (error == -EAGAIN)
         return error;
+    if (unlikely(error == -ENOMEM))
+        core_abort(1, "out of memory: %zu bytes to receive a message in", pull->length);
     pull_done(am, pull, error);
     return 0;
 }
@@ -75,8 +80,6 @@ void rendezvous_pull(struct request *request, uint32_t process, const struct am_
     }
     request->status.count = length;
     request->phase = PHASE_PULLING;
-    if (unlikely(request->flags & REQUEST_GAPS))
-        request->packed = memory_get(length ? length : 1);
     *pull = (struct pull){.work = {.run = pull_try},
                           .request = request,
                           .process = process,

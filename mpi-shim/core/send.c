@@ -26,9 +26,28 @@ void send_fill(struct request *request, enum send_mode mode, const void *buffer,
         request->buffer = (char *)(uintptr_t)buffer + type->true_lb;
         return;
     }
-    request->packed = memory_get(request->length ? request->length : 1);
+    /* A long message is packed piece by piece as it leaves. */
+    if (request->length > core.eager) {
+        request->buffer = NULL;
+        request->user = (void *)(uintptr_t)buffer;
+        request->count = count;
+        request->flags |= REQUEST_GAPS;
+        if (!request->type) {
+            datatype_retain(type);
+            request->type = type;
+        }
+        return;
+    }
+    request->packed = memory_get_raw(request->length ? request->length : 1);
     request->buffer = request->packed;
     datatype_pack(type, buffer, count, 0, request->packed, request->length);
+}
+
+static void pack(void *data, size_t offset, void *packed, size_t length)
+{
+    const struct request *request = data;
+
+    datatype_pack(request->type, request->user, request->count, offset, packed, length);
 }
 
 void send_begin(struct request *request)
@@ -57,8 +76,11 @@ void send_begin(struct request *request)
             outgoing->nargs = 3;
         }
     } else {
-        int error = am_expose(core.am, request->process, request->buffer, request->length, AM_READ,
-                              &request->memory);
+        int error = request->flags & REQUEST_GAPS
+                        ? am_expose_packed(core.am, request->process, pack, request,
+                                           request->length, &request->memory)
+                        : am_expose(core.am, request->process, request->buffer, request->length,
+                                    AM_READ, &request->memory);
 
         if (unlikely(error)) {
             send_left(request, error);
@@ -183,13 +205,15 @@ static __attribute__((noinline)) int send_wait(enum send_mode mode, const void *
     request_prepare(&request, REQUEST_SEND);
     request.flags = flags;
     request.comm = comm;
-    send_fill(&request, mode, buffer, count, type, dest, tag, comm);
     core_lock();
+    send_fill(&request, mode, buffer, count, type, dest, tag, comm);
     send_begin(&request);
     while (!request.complete)
         core_wait(&(struct waiting){.call = flags & REQUEST_COLLECTIVE_CONTEXT ? NULL : calls[mode],
                                     .requests = &waited,
                                     .count = 1});
+    if (unlikely(request.type))
+        datatype_release(request.type);
     core_unlock();
     error = request.status.error;
     if (unlikely(error))

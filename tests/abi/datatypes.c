@@ -299,6 +299,57 @@ START_TEST(markers)
 }
 END_TEST
 
+/* Sizes beyond an int, and bytes that are there in one of many. */
+START_TEST(huge)
+{
+    enum { MANY = INT32_MAX };
+    const MPI_Count bytes = 8 * (MPI_Count)MANY * 3;
+    int whole[1] = {MANY}, cyclic[1] = {MPI_DISTRIBUTE_CYCLIC}, block[1] = {MANY - 1},
+        grid[1] = {3};
+    MPI_Datatype row, type, part;
+    MPI_Count lb, extent, size;
+    MPI_Status status;
+    int count, small;
+
+    MPI_Type_contiguous(MANY, MPI_DOUBLE, &row);
+    MPI_Type_create_hvector(3, 1, (MPI_Aint)1 << 40, row, &type);
+    MPI_Type_size(type, &small);
+    ck_assert_int_eq(small, MPI_UNDEFINED);
+    MPI_Type_size_x(type, &size);
+    ck_assert(size == bytes);
+    MPI_Type_get_extent_x(type, &lb, &extent);
+    ck_assert(lb == 0 && extent == ((MPI_Count)2 << 40) + 8 * (MPI_Count)MANY);
+    MPI_Type_get_true_extent_x(type, &lb, &extent);
+    ck_assert(lb == 0 && extent == ((MPI_Count)2 << 40) + 8 * (MPI_Count)MANY);
+    ck_assert_int_eq(MPI_Pack_size(1, type, MPI_COMM_WORLD, &small), MPI_ERR_COUNT);
+    MPI_Status_set_elements_x(&status, type, bytes / 8 - 1);
+    MPI_Get_elements_x(&status, type, &size);
+    ck_assert(size == bytes / 8 - 1);
+    MPI_Get_elements(&status, type, &count);
+    ck_assert_int_eq(count, MPI_UNDEFINED);
+    MPI_Get_count(&status, type, &count);
+    ck_assert_int_eq(count, MPI_UNDEFINED);
+    MPI_Type_free(&type);
+    MPI_Type_free(&row);
+
+    /* Blocks of all but one: one process has the rest, and the last one nothing. */
+    for (int rank = 0; rank < 3; rank++) {
+        static const MPI_Count mine[3] = {MANY - 1, 1, 0};
+
+        MPI_Type_create_darray(3, rank, 1, whole, cyclic, block, grid, MPI_ORDER_C, MPI_DOUBLE,
+                               &part);
+        MPI_Type_size_x(part, &size);
+        ck_assert(size == 8 * mine[rank]);
+        MPI_Type_get_extent_x(part, &lb, &extent);
+        ck_assert(lb == 0 && extent == 8 * (MPI_Count)MANY);
+        MPI_Type_get_true_extent_x(part, &lb, &extent);
+        if (mine[rank])
+            ck_assert(lb == (rank ? 8 * (MPI_Count)(MANY - 1) : 0) && extent == 8 * mine[rank]);
+        MPI_Type_free(&part);
+    }
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
     Suite *suite = suite_create("datatypes");
@@ -315,6 +366,7 @@ int main(int argc, char **argv)
     tcase_add_test(test, fortran_handles);
     tcase_add_test(test, external32);
     tcase_add_test(test, markers);
+    tcase_add_test(test, huge);
     suite_add_tcase(suite, test);
     runner = srunner_create(suite);
     srunner_set_fork_status(runner, CK_NOFORK);

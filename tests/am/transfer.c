@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Intent: am_get and am_put move every byte and no other, in both ways a ring has (one copy by the kernel, and mediums),
- * run `done` once here and the handler once there, refuse memory that was not exposed that way, and end with
+ * also where they are not in a row, run `done` once here and the handler once there, refuse memory that was not exposed that way, and end with
  * -EHOSTDOWN when the peer goes down. Each test runs both ways.
  */
 #include <check.h>
@@ -153,6 +153,77 @@ START_TEST(get_moves_exactly_these_bytes)
 }
 END_TEST
 
+/* Every second byte of what there is: the packed byte i is at 2 i. */
+static void pack_halves(void *data, size_t offset, void *packed, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        ((uint8_t *)packed)[i] = ((uint8_t *)data)[2 * (offset + i)];
+}
+
+static void unpack_halves(void *data, size_t offset, const void *packed, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        ((uint8_t *)data)[2 * (offset + i)] = ((const uint8_t *)packed)[i];
+}
+
+/* _i: bit 0, the source has gaps; bit 1, the target; the rest is the length. */
+START_TEST(get_packs_and_unpacks)
+{
+    const size_t length = lengths[_i / 4] / 2, offset = 3;
+    const unsigned out = _i & 1 ? 2 : 1, in = _i & 2 ? 2 : 1;
+    struct am_memory memory;
+    uint8_t *expected = malloc(BIG + 2 * EDGE);
+    int result;
+
+    memcpy(expected, near, BIG + 2 * EDGE);
+    for (size_t i = 0; i < length; i++)
+        expected[EDGE + in * i] = far[EDGE + out * (offset + i)];
+    if (out == 2)
+        result = am_expose_packed(job.am[1], 0, pack_halves, far + EDGE, length + offset, &memory);
+    else
+        result = am_expose(job.am[1], 0, far + EDGE, length + offset, AM_READ, &memory);
+    ck_assert_int_eq(result, 0);
+    do {
+        if (in == 2)
+            result = am_get_unpacked(job.am[0], 1, &memory, offset, unpack_halves, near + EDGE,
+                                     length, 9, ping_args, 2, on_done, &done_count);
+        else
+            result = am_get(job.am[0], 1, &memory, offset, near + EDGE, length, 9, ping_args, 2,
+                            on_done, &done_count);
+        fixture_poll(&job);
+    } while (result == -EAGAIN);
+    ck_assert_int_eq(result, 0);
+    fixture_settle(&job);
+    am_conceal(job.am[1], &memory);
+    ck_assert_uint_eq(done_count, 1);
+    ck_assert_int_eq(done_status, 0);
+    ck_assert_uint_eq(handled, 1);
+    ck_assert_int_eq(memcmp(expected, near, BIG + 2 * EDGE), 0);
+    free(expected);
+}
+END_TEST
+
+/* Nobody packs what was concealed, though a peer had begun to get it. */
+START_TEST(concealed_while_it_is_packed)
+{
+    uint8_t *gone = malloc(2 * BIG);
+    struct am_memory memory;
+
+    memset(gone, 1, 2 * BIG);
+    ck_assert_int_eq(am_expose_packed(job.am[1], 0, pack_halves, gone, BIG, &memory), 0);
+    ck_assert_int_eq(
+        am_get(job.am[0], 1, &memory, 0, near, BIG, 9, ping_args, 2, on_done, &done_count), 0);
+    am_poll(job.am[1]);
+    am_conceal(job.am[1], &memory);
+    free(gone);
+    for (unsigned i = 0; i < 100; i++)
+        fixture_poll(&job);
+    ck_assert_uint_eq(done_count, 0);
+    am_report_down(job.am[0], 1, "killed");
+    ck_assert_int_eq(done_status, -EHOSTDOWN);
+}
+END_TEST
+
 START_TEST(put_moves_exactly_these_bytes)
 {
     move(lengths[_i], 0, true);
@@ -261,10 +332,12 @@ int main(void)
 
         tcase_add_loop_test(both[i], get_moves_exactly_these_bytes, 0, count);
         tcase_add_loop_test(both[i], put_moves_exactly_these_bytes, 0, count);
+        tcase_add_loop_test(both[i], get_packs_and_unpacks, 0, 4 * count);
         tcase_add_test(both[i], many_at_once);
         suite_add_tcase(suite, both[i]);
     }
     tcase_add_test(mediums, the_owner_refuses);
+    tcase_add_test(mediums, concealed_while_it_is_packed);
     tcase_add_test(mediums, a_peer_that_goes_down_ends_them);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -657,6 +657,47 @@ START_TEST(transfers_of_all_sizes_are_whole)
 }
 END_TEST
 
+/* The packed byte i is at 3 i. */
+static void pack_thirds(void *data, size_t offset, void *packed, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        ((uint8_t *)packed)[i] = ((uint8_t *)data)[3 * (offset + i)];
+}
+
+static void unpack_thirds(void *data, size_t offset, const void *packed, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        ((uint8_t *)data)[3 * (offset + i)] = ((const uint8_t *)packed)[i];
+}
+
+START_TEST(transfers_with_gaps_are_whole)
+{
+    static uint8_t source[90000], target[90000];
+    struct sim_faults faults = {.delay = 20000, .loss = 20000, .duplicate = 20000};
+    const size_t length = sizeof(source) / 3 - 1;
+    struct am_memory memory;
+
+    open_net((struct net_options){.size = 2, .seed = 6, .faults = &faults});
+    memset(source, 0xff, sizeof(source)); /* what lies between never arrives */
+    for (size_t i = 0; i <= length; i++)
+        source[3 * i] = (uint8_t)(random() & 0x7f);
+    ck_assert_int_eq(
+        am_expose_packed(net.am[1], 0, pack_thirds, source, sizeof(source) / 3, &memory), 0);
+    dones = 0;
+    while (am_get_unpacked(net.am[0], 1, &memory, 1, unpack_thirds, target, length, HANDLER,
+                           (uint64_t[]){received[1][0]}, 1, on_done, NULL) == -EAGAIN)
+        net_round(&net);
+    while (dones == 0)
+        net_round(&net);
+    ck_assert_int_eq(done_status, 0);
+    for (size_t i = 0; i < sizeof(target); i++)
+        ck_assert_uint_eq(target[i], i % 3 == 0 && i / 3 < length ? source[i + 3] : 0);
+    settle();
+    am_conceal(net.am[1], &memory);
+    net_close(&net);
+}
+END_TEST
+
 /* A clock whose every look takes a microsecond, in which the other side works. */
 static uint64_t busy_clock(void *context)
 {
@@ -763,6 +804,7 @@ int main(void)
     tcase_add_test(cases, a_peer_that_declared_us_down_says_so);
     tcase_add_test(cases, messages_wait_for_their_handler);
     tcase_add_test(cases, transfers_of_all_sizes_are_whole);
+    tcase_add_test(cases, transfers_with_gaps_are_whole);
     tcase_add_test(cases, nobody_sleeps_in_the_midst_of_a_transfer);
     tcase_add_test(cases, a_source_is_let_alone_after_done);
     suite_add_tcase(suite, cases);
