@@ -20,6 +20,16 @@ char *fortran_string_in(const char *string, size_t length)
     return text;
 }
 
+/* Keys and values of an Info lose their leading blanks too (MPI 3.1 chapter 9). */
+char *fortran_word_in(const char *string, size_t length)
+{
+    while (length > 0 && *string == ' ') {
+        string++;
+        length--;
+    }
+    return fortran_string_in(string, length);
+}
+
 void fortran_string_out(char *string, size_t length, const char *text)
 {
     size_t known = strnlen(text, length);

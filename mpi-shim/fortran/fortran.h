@@ -91,6 +91,7 @@ static inline void fortran_status_out(MPI_Fint *to, const MPI_Status *status)
 
 /* In new memory, or NULL where there is none. */
 char *fortran_string_in(const char *string, size_t length);
+char *fortran_word_in(const char *string, size_t length);
 MPI_Datatype *fortran_types(const MPI_Fint *types, int count);
 MPI_Request *fortran_requests(const MPI_Fint *requests, int count);
 

@@ -59,8 +59,8 @@ class Function:
             self.allocated.append(c)
         elif base == "status":
             self.add_status(a, c, way)
-        elif base == "string":
-            self.add_string(a, c, way)
+        elif base in ("string", "word"):
+            self.add_string(a, c, base, way)
         elif base in HANDLES:
             self.add_handle(a, c, base, way)
         else:
@@ -87,7 +87,7 @@ class Function:
         if way != ">":
             self.before.append(f"fortran_status_in({a}, &{c});")
 
-    def add_string(self, a, c, way):
+    def add_string(self, a, c, base, way):
         length = f"{a}_length"
         self.parameter("char", a, c)
         self.lengths.append(f"size_t {length}")
@@ -95,7 +95,7 @@ class Function:
             self.before.append(f"char {c}[FORTRAN_STRING] = \"\";")
             self.after.append(f"if (*ierror == MPI_SUCCESS) fortran_string_out({a}, {length}, {c});")
         else:
-            self.before.append(f"char *{c} = fortran_string_in({a}, {length});")
+            self.before.append(f"char *{c} = fortran_{base}_in({a}, {length});")
             self.allocated.append(c)
 
     def text(self):

@@ -47,7 +47,7 @@ static void info_get(MPI_Fint *info, char *key, MPI_Fint *length, char *value, M
                      MPI_Fint *ierror, size_t key_length, size_t value_length)
 {
     size_t room = *length > 0 ? (size_t)*length : 0;
-    char *name = fortran_string_in(key, key_length), *text = calloc(1, room + 1);
+    char *name = fortran_word_in(key, key_length), *text = calloc(1, room + 1);
     int found = 0;
 
     *ierror = name && text ? PMPI_Info_get(PMPI_Info_f2c(*info), name, *length, text, &found)
