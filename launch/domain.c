@@ -241,7 +241,7 @@ static const char *last_words(char *output)
     return line ? line + 1 : output;
 }
 
-static int check_xen(const char *sys, char *error, size_t size)
+int domain_host_check(const char *sys, char *error, size_t size)
 {
     struct utsname system;
     char line[128];
@@ -285,41 +285,39 @@ static int check_xl(const char *command, int result, char *output, char *error, 
                   result < 0 ? strerror(-result) : last_words(output));
 }
 
-static int check_memory(char *info, unsigned count, unsigned memory, uint64_t initrd, char *error,
-                        size_t size)
+int domain_memory_check(unsigned memory, uint64_t initrd, char *error, size_t size)
 {
-    long available = info_number(info, "free_memory"), total = info_number(info, "total_memory");
-    unsigned long needed = ((unsigned long)count * (memory * 1024ul + OVERHEAD_KIB) + 1023) / 1024;
-    unsigned least = (unsigned)(initrd >> 20) + 1 + GUEST_MIB;
+    unsigned packed = (unsigned)(initrd >> 20) + 1, least = packed + GUEST_MIB;
 
-    if (memory < least)
-        return refuse(
-            error, size, -ENOMEM,
-            "--mem %u: a domain of %u MiB is too small, the program and its libraries take %u"
-            " MiB and the kernel %d; at least --mem %u",
-            memory, memory, (unsigned)(initrd >> 20) + 1, GUEST_MIB, least);
-    if (available < 0)
-        return refuse(error, size, -EPROTO, "`xl info` does not tell how much memory is free");
-    if (needed > (unsigned long)available)
-        return refuse(error, size, -ENOMEM,
-                      "%u domain%s of %u MiB need%s %lu MiB, and Xen has %ld MiB free of %ld; use a"
-                      " smaller --mem, fewer ranks, or leave dom0 less (dom0_mem= of Xen)",
-                      count, count == 1 ? "" : "s", memory, count == 1 ? "s" : "", needed,
-                      available, total);
-    return 0;
+    if (memory >= least)
+        return 0;
+    return refuse(
+        error, size, -ENOMEM,
+        "--mem %u: too little, the program and its libraries take %u MiB and the kernel %d;"
+        " at least --mem %u, and more for what the program works on",
+        memory, packed, GUEST_MIB, least);
 }
 
-int domain_host_check(const char *sys, unsigned count, unsigned memory, uint64_t initrd,
-                      char *error, size_t size)
+int domain_host_memory(unsigned count, unsigned memory, char *error, size_t size)
 {
     static const char *const arguments[] = {"info", NULL};
+    unsigned long needed = ((unsigned long)count * (memory * 1024ul + OVERHEAD_KIB) + 1023) / 1024;
     char info[16384];
-    int result = check_xen(sys, error, size);
+    long available;
+    int result = check_xl("info", xl_run(arguments, XL_MS, info, sizeof(info)), info, error, size);
 
     if (result < 0)
         return result;
-    result = check_xl("info", xl_run(arguments, XL_MS, info, sizeof(info)), info, error, size);
-    return result < 0 ? result : check_memory(info, count, memory, initrd, error, size);
+    available = info_number(info, "free_memory");
+    if (available < 0)
+        return refuse(error, size, -EPROTO, "`xl info` does not tell how much memory is free");
+    if (needed <= (unsigned long)available)
+        return 0;
+    return refuse(error, size, -ENOMEM,
+                  "%u domain%s of %u MiB need%s %lu MiB, and Xen has %ld MiB free of %ld; use a"
+                  " smaller --mem, fewer ranks, or leave dom0 less (dom0_mem= of Xen)",
+                  count, count == 1 ? "" : "s", memory, count == 1 ? "s" : "", needed, available,
+                  info_number(info, "total_memory"));
 }
 
 int domain_host_list(void (*found)(void *context, unsigned id, uint32_t job, uint32_t process),

@@ -51,10 +51,16 @@ int domain_config(const struct domain *domain, char *text, size_t size);
 
 /* ---- the host --------------------------------------------------------------------------------- */
 
-/* Whether this host can have `count` domains of `memory` MiB for a program whose initrd has `initrd` bytes (0: not known
- * yet). `sys` is "/sys". 0, or a negative errno with a line in `error` that says what is missing, with figures. */
-int domain_host_check(const char *sys, unsigned count, unsigned memory, uint64_t initrd,
-                      char *error, size_t size);
+/* Each of these: 0, or a negative errno with a line in `error` that says what is missing, with figures. */
+
+/* Whether this is dom0 of a Xen host that our guests can run on. `sys` is "/sys". */
+int domain_host_check(const char *sys, char *error, size_t size);
+
+/* Whether Xen has the memory for `count` domains of `memory` MiB. */
+int domain_host_memory(unsigned count, unsigned memory, char *error, size_t size);
+
+/* Whether that is enough for a program whose initrd has so many bytes. */
+int domain_memory_check(unsigned memory, uint64_t initrd, char *error, size_t size);
 
 /* The bridge of that name, or the one that there is (xenbr0 of several) where it is NULL; and the largest frame that it takes,
  * at most DOMAIN_MTU. 0, or a negative errno with a line that lists the bridges there are. */

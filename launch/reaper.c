@@ -293,8 +293,14 @@ struct reaper *reaper_start(void)
         errno = EAGAIN;
         return NULL;
     }
-    reaper->fd = fd[0];
+    /* Out of the way of those numbers that its holders want for something else. */
+    reaper->fd = fcntl(fd[0], F_DUPFD_CLOEXEC, 16);
     reaper->lock = -1;
+    close(fd[0]);
+    if (reaper->fd < 0) {
+        free(reaper);
+        return NULL;
+    }
     return reaper;
 }
 
@@ -308,6 +314,16 @@ void reaper_forget(struct reaper *reaper)
     if (reaper->lock >= 0)
         close(reaper->lock);
     free(reaper);
+}
+
+int reaper_move(struct reaper *reaper, int fd)
+{
+    if (reaper->fd != fd && dup3(reaper->fd, fd, O_CLOEXEC) < 0)
+        return -errno;
+    if (reaper->fd != fd)
+        close(reaper->fd);
+    reaper->fd = fd;
+    return 0;
 }
 
 static int tell(struct reaper *reaper, const struct request *request, int milliseconds)

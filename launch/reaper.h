@@ -24,6 +24,9 @@ struct reaper;
 struct reaper *reaper_start(void);
 void reaper_forget(struct reaper *reaper);
 
+/* Give its descriptor this number. 0 or a negative errno. */
+int reaper_move(struct reaper *reaper, int fd);
+
 /* Which job and node it is for; makes and locks the job's directory below `base`, where its files are to be. The path, which
  * is the reaper's, or NULL and errno. */
 const char *reaper_open(struct reaper *reaper, const char *base, uint32_t job, uint32_t node);

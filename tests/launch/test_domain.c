@@ -71,7 +71,12 @@ static void is_refused(int code, int wanted, const char *words)
 static int check(unsigned count, unsigned memory, uint64_t initrd)
 {
     error[0] = '\0';
-    return domain_host_check(sys, count, memory, initrd, error, sizeof(error));
+
+    int result = domain_host_check(sys, error, sizeof(error));
+
+    if (result == 0)
+        result = domain_memory_check(memory, initrd, error, sizeof(error));
+    return result ? result : domain_host_memory(count, memory, error, sizeof(error));
 }
 
 START_TEST(names)
