@@ -26,6 +26,8 @@ enum {
     MAX_PROGRAMS = 4096,
     MAX_PROCESSES = 1 << 20,
     SWEEP_MS = 2000, /* for the kernel to end what was killed */
+    DESTROY_MS =
+        5000, /* for keepers to destroy their domains, before the reaper does it for them */
 };
 
 #define FINISH_GRACE 1000000000u /* nanoseconds for output to end after everybody has */
@@ -133,6 +135,8 @@ static void end_job(struct agent *agent, uint64_t milliseconds)
         rank_signal(&agent->ranks[i], SIGTERM);
         rank_signal(&agent->ranks[i], SIGCONT);
     }
+    if (agent->domains.count > 0)
+        milliseconds += DESTROY_MS;
     loop_set_timer(agent->loop, &agent->kill_timer, milliseconds * 1000000);
 }
 

@@ -185,8 +185,8 @@ int domain_config(const struct domain *domain, char *config, size_t size)
     if (domain->cpus)
         put(&text, "cpus=\"%d\"\n", domain_cpu(domain->cpus, domain->local));
     if (domain->bridge)
-        put(&text, "vif=[\"mac=%02x:%02x:%02x:%02x:%02x:%02x,bridge=%s\"]\n", mac[0], mac[1],
-            mac[2], mac[3], mac[4], mac[5], domain->bridge);
+        put(&text, "vif=[\"mac=%02x:%02x:%02x:%02x:%02x:%02x,bridge=%s,mtu=%u\"]\n", mac[0], mac[1],
+            mac[2], mac[3], mac[4], mac[5], domain->bridge, domain->mtu);
     return text.full ? -EMSGSIZE : 0;
 }
 

@@ -17,7 +17,7 @@ enum {
     DOMAIN_MAX_RANK = 0xffff,
     DOMAIN_MAX_EXTRA =
         1023,          /* what Xen hands a kernel as its command line (xen.h, MAX_GUEST_CMDLINE) */
-    DOMAIN_MTU = 4080, /* a frame of the guest's is one page at most */
+    DOMAIN_MTU = 4078, /* a frame of the guest's is one page at most */
 };
 
 struct domain {
@@ -27,6 +27,7 @@ struct domain {
     unsigned memory;    /* MiB */
     const char *cpus;   /* a list as `1-3,6`; NULL: not pinned */
     const char *bridge; /* NULL: no network */
+    unsigned mtu;       /* of that */
     const char *kernel;
     const char *ramdisk;
     const char *extra; /* the kernel's command line */

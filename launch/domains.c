@@ -137,6 +137,7 @@ void domains_keeper(const struct rank *rank, struct keeper *keeper)
                    .memory = domains->memory,
                    .cpus = domains->cpus,
                    .bridge = domains->bridge,
+                   .mtu = domains->mtu,
                    .kernel = domains->kernel,
                    .ramdisk = rank->program->ramdisk,
                    /* All else comes over the control channel. */

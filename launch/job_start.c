@@ -247,10 +247,10 @@ void job_place(struct job *job)
     for (size_t i = 0; i < job->layout.node_count; i++) {
         struct layout_node *node = &job->layout.nodes[i];
 
-        if (node->ranks > job->agents[i].cores && !job->options->oversubscribe) {
+        if (job->agents[i].plain > job->agents[i].cores && !job->options->oversubscribe) {
             job_warn(job, "%u ranks share the %u core%s of %s; waiting ranks will yield",
-                     node->ranks, job->agents[i].cores, job->agents[i].cores == 1 ? "" : "s",
-                     node->name);
+                     job->agents[i].plain, job->agents[i].cores,
+                     job->agents[i].cores == 1 ? "" : "s", node->name);
             break;
         }
     }

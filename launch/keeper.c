@@ -57,6 +57,7 @@ struct keeping {
     int domain;
     char *store_path; /* of the control channel */
     bool made;        /* by xl: it is to be destroyed */
+    bool unsure;      /* whether xl has made it: it did not get to say so */
     bool connected;   /* the channel is there */
     bool greeted;     /* the kernel has said its version, and was told what to run */
     bool said;        /* its exit status */
@@ -124,16 +125,36 @@ static bool destroy(struct keeping *keeping)
     const char *const arguments[] = {"destroy", keeping->name, NULL};
     char output[1024];
 
-    if (!keeping->made)
+    if (!keeping->made ||
+        (keeping->domain >= 0 && !xen_domain_lives(keeping->xen, keeping->domain)))
         return true;
     for (int tries = 0; tries < 3; tries++) {
-        /* It may have ended by itself in the meantime: then this is the error of one that is not there. */
-        if (xl_run(arguments, DESTROY_MS, output, sizeof(output)) == 0 ||
-            (keeping->domain >= 0 && !xen_domain_lives(keeping->xen, keeping->domain)))
+        if (xl_run(arguments, DESTROY_MS, output, sizeof(output)) == 0)
+            return true;
+        /* It has ended by itself in the meantime, or xl has removed what it could not make. One that xl had no time to
+         * name is found by the reaper. */
+        if (!keeping->unsure && xen_domain_find(keeping->xen, keeping->name) < 0 &&
+            (keeping->domain < 0 || !xen_domain_lives(keeping->xen, keeping->domain)))
             return true;
     }
-    say(keeping, "domain %s cannot be destroyed: %s", keeping->name, output);
+    if (!keeping->unsure)
+        say(keeping, "domain %s cannot be destroyed: %s", keeping->name, output);
     return false;
+}
+
+/* What xl said of a failure, in one line: what it calls an error, or all of it. */
+static void xl_error(char *output)
+{
+    char kept[1024] = "", *place = NULL;
+    bool errors = strstr(output, "error") != NULL;
+    size_t length = 0;
+
+    for (char *line = strtok_r(output, "\n", &place); line && length < sizeof(kept) - 1;
+         line = strtok_r(NULL, "\n", &place))
+        if (!errors || strstr(line, "error"))
+            length += (size_t)snprintf(kept + length, sizeof(kept) - length, "%s%s",
+                                       length ? "; " : "", line);
+    strcpy(output, kept);
 }
 
 /* End as the program did. */
@@ -456,10 +477,8 @@ static bool create(struct keeping *keeping)
     result = xl_run(arguments, CREATE_MS, output, sizeof(output));
     unlink(path);
     if (result != 0) {
-        for (char *c = output; *c; c++)
-            if (*c == '\n' && c[1])
-                *c = ';';
-        output[strcspn(output, "\n")] = '\0';
+        keeping->unsure = result < 0;
+        xl_error(output);
         fail(keeping, "domain %s could not be made: %s", keeping->name,
              result < 0 ? strerror(-result) : output);
         return false;

@@ -118,7 +118,7 @@ class Runs(DomuTest):
         for rank, text in enumerate(texts):
             self.assertIn("memory=48\n", text)
             self.assertIn(f'cpus="{rank + 2}"\n', text)
-            self.assertRegex(text, r'vif=\["mac=06:(..:){4}0' + str(rank) + ',bridge=xenbr0"]')
+            self.assertRegex(text, r'vif=\["mac=06:(..:){4}0' + str(rank) + ',bridge=xenbr0,mtu=1500"]')
             self.assertIn(f'kernel="{self.place}/lib/caravan/caravan-guest"', text)
 
     def test_input(self):

@@ -166,6 +166,7 @@ START_TEST(configuration)
                             .memory = 64,
                             .cpus = "2,4",
                             .bridge = "xenbr0",
+                            .mtu = 1500,
                             .kernel = "/usr/lib/caravan/caravan-guest",
                             .ramdisk = "/tmp/it's \"quoted\"\n",
                             .extra = "file=/caravan/options"};
@@ -180,7 +181,7 @@ START_TEST(configuration)
                            "tsc_mode=\"native\"\n"
                            "on_poweroff=\"destroy\"\non_reboot=\"destroy\"\non_crash=\"destroy\"\n"
                            "cpus=\"4\"\n"
-                           "vif=[\"mac=06:00:0a:bc:00:05,bridge=xenbr0\"]\n");
+                           "vif=[\"mac=06:00:0a:bc:00:05,bridge=xenbr0,mtu=1500\"]\n");
     ck_assert_int_eq(domain_config(&domain, text, 100), -EMSGSIZE);
     memset(extra, 'x', sizeof(extra) - 1);
     extra[sizeof(extra) - 1] = '\0';
