@@ -26,6 +26,8 @@ enum {
     MAX_PROGRAMS = 4096,
     MAX_PROCESSES = 1 << 20,
     SWEEP_MS = 2000, /* for the kernel to end what was killed */
+    DESTROY_MS =
+        5000, /* for keepers to destroy their domains, before the reaper does it for them */
 };
 
 #define FINISH_GRACE 1000000000u /* nanoseconds for output to end after everybody has */
@@ -101,11 +103,13 @@ static void start_finishing(struct agent *agent)
     loop_cancel_timer(agent->loop, &agent->kill_timer);
     if (!descendants_kill(SWEEP_MS))
         agent_fail(agent, "some processes of the job cannot be killed; they wait in the kernel");
+    domains_finish(agent);
     agent->finishing = true;
     loop_set_timer(agent->loop, &agent->finish_timer, FINISH_GRACE);
     agent_check_finished(agent);
 }
 
+/* Domains are destroyed by their keepers, and by the reaper when these are killed: the latter is quick. */
 static void kill_all(void *context)
 {
     descendants_signal(SIGKILL, 0);
@@ -131,6 +135,8 @@ static void end_job(struct agent *agent, uint64_t milliseconds)
         rank_signal(&agent->ranks[i], SIGTERM);
         rank_signal(&agent->ranks[i], SIGCONT);
     }
+    if (agent->domains.count > 0)
+        milliseconds += DESTROY_MS;
     loop_set_timer(agent->loop, &agent->kill_timer, milliseconds * 1000000);
 }
 
@@ -212,10 +218,10 @@ static int take_job(struct agent *agent, struct control_message *message)
 static int take_program(struct agent *agent, struct control_message *message)
 {
     const char *directory = control_get(message, "directory");
-    uint64_t index, total, needed, arguments, environment;
+    uint64_t index, total, domu, needed, arguments, environment;
 
     if (!number(message, "index", MAX_PROGRAMS - 1, &index) || index != agent->program_count ||
-        !number(message, "total", MAX_PROCESSES, &total) ||
+        !number(message, "total", MAX_PROCESSES, &total) || !number(message, "domu", 1, &domu) ||
         !number(message, "needed", 1, &needed) ||
         !number(message, "arguments", 1 << 20, &arguments) || arguments == 0 ||
         !number(message, "environment", 1 << 20, &environment) || agent->rank_count > 0 ||
@@ -234,6 +240,7 @@ static int take_program(struct agent *agent, struct control_message *message)
         .total = (unsigned)total,
         .directory = directory ? text_copy(directory) : NULL,
         .directory_needed = needed,
+        .domu = domu,
         .arguments_due = arguments,
         .environment_due = environment,
     };
@@ -288,6 +295,8 @@ static int take_ranks(struct agent *agent, struct control_message *message)
             .doorbell = {-1, -1},
             .port = -1,
         };
+        if (agent->programs[program].domu && agent->domains.count == 0)
+            return -EPROTO;
         agent->rank_count++;
     }
     return 0;
@@ -407,6 +416,8 @@ static int take_line(struct agent *agent, char *line)
             pmi_down(agent, (uint32_t)process, reason);
     } else if (strcmp(command, "caravan_job") == 0) {
         result = take_job(agent, &message);
+    } else if (strcmp(command, "caravan_domains") == 0) {
+        result = domains_take(agent, &message);
     } else if (strcmp(command, "caravan_program") == 0) {
         result = take_program(agent, &message);
     } else if (strcmp(command, "caravan_ranks") == 0) {
@@ -416,7 +427,7 @@ static int take_line(struct agent *agent, char *line)
     } else if (strcmp(command, "caravan_prepare") == 0) {
         char text[512] = "";
 
-        if (!agent->failed) {
+        if (!agent->failed && (agent->domains.count == 0 || domains_open(agent))) {
             if (agent->frames)
                 node_open(agent);
             node_describe(agent, text, sizeof(text));
@@ -529,10 +540,14 @@ static void release(struct agent *agent)
     finish(agent);
     for (unsigned i = 0; i < agent->program_count; i++) {
         free(agent->programs[i].directory);
+        free(agent->programs[i].path);
+        free(agent->programs[i].start);
+        free(agent->programs[i].ramdisk);
         strings_clear(&agent->programs[i].arguments);
         strings_clear(&agent->programs[i].environment);
     }
     node_close(agent);
+    domains_close(agent);
     channel_close(agent->channel);
     loop_unwatch(agent->loop, &agent->child_signal);
     close(agent->child_signal_fd);
@@ -547,9 +562,9 @@ static void release(struct agent *agent)
     free(agent->interfaces);
 }
 
-int agent_main(int in, int out, const char *name, bool forked)
+int agent_main(int in, int out, const char *name, bool forked, struct reaper *reaper)
 {
-    struct agent agent = {.name = name, .forked = forked, .cores = count_cores()};
+    struct agent agent = {.name = name, .forked = forked, .reaper = reaper, .cores = count_cores()};
     struct channel_events events = {.frame = take_frame, .ended = mpirun_ended, .context = &agent};
 
     prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -573,8 +588,9 @@ int agent_main(int in, int out, const char *name, bool forked)
     return gone ? 0 : 1;
 }
 
-int agent_main_entered(const char *name)
+int agent_main_entered(const char *name, bool domains)
 {
+    struct reaper *reaper = domains ? reaper_start() : NULL;
     pid_t guarded = getpid();
     pid_t agent;
     int status;
@@ -594,8 +610,9 @@ int agent_main_entered(const char *name)
 
         if (in < 0 || out < 0 || null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0)
             return 1;
-        return agent_main(in, out, name, false);
+        return agent_main(in, out, name, false, reaper);
     }
+    reaper_forget(reaper);
 
     /* The guard: whatever the agent leaves, killed as it may be, comes here. */
     close(0);

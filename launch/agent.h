@@ -6,6 +6,7 @@
  *   rank.c    one rank: its start, its standard streams, its end
  *   pmi.c     one rank's control stream: PMI-1, joining, rings
  *   query.c   asking the ranks what they wait for
+ *   domains.c ranks that are Xen domains
  *   node.c    the network interface, its packet sockets, the answers to probes
  */
 #ifndef CARAVAN_AGENT_H
@@ -17,17 +18,20 @@
 
 #include "control/control.h"
 #include "launch/channel.h"
+#include "launch/keeper.h"
 #include "launch/kvs.h"
 #include "launch/loop.h"
+#include "launch/reaper.h"
 #include "launch/string_list.h"
 
 /* Be the agent of one node, for mpirun at the other end of `in` and `out`. `name`: what mpirun calls this host.
- * `forked`: this is mpirun's own child, so descriptor 0 is mpirun's standard input. Returns an exit status. */
-int agent_main(int in, int out, const char *name, bool forked);
+ * `forked`: this is mpirun's own child, so descriptor 0 is mpirun's standard input. `reaper`: where the job has domains.
+ * Returns an exit status. */
+int agent_main(int in, int out, const char *name, bool forked, struct reaper *reaper);
 
 /* The same, entered by ssh or the like: over standard input and output, below a process that cleans up should the
  * agent itself be killed. */
-int agent_main_entered(const char *name);
+int agent_main_entered(const char *name, bool domains);
 
 /* Before anything else: let this process, but not the ranks, have as many descriptors as it may. */
 void raise_descriptor_limit(void);
@@ -41,6 +45,10 @@ struct program {
     unsigned total;         /* ranks of it, on all nodes */
     char *directory;        /* NULL: wherever the agent is */
     bool directory_needed;  /* it was asked for: not being able to enter it is an error */
+    bool domu;              /* its ranks are Xen domains */
+    char *path;             /* then: where it is */
+    char *start;            /* where it starts */
+    char *ramdisk;          /* and what it was packed into */
     uint64_t arguments_due; /* strings that are still to come */
     uint64_t environment_due;
     struct strings arguments;
@@ -139,7 +147,19 @@ struct agent {
     struct timer kill_timer;
     struct timer finish_timer;
 
-    /* The network, where the job uses frames. */
+    struct reaper *reaper; /* NULL: no domains, or all of them have gone */
+    struct agent_domains {
+        unsigned count; /* 0: none */
+        unsigned memory;
+        char *cpus;          /* NULL: not pinned */
+        char *wanted_bridge; /* NULL: the one that there is */
+        char bridge[16];
+        unsigned mtu;
+        char *kernel;
+        const char *place; /* the job's directory; NULL: none yet, or no more */
+    } domains;
+
+    /* The network, where the job's processes use frames. */
     bool frames;
     char *interfaces; /* names, of which the first that there is; empty: the one that qualifies */
     uint16_t ethertype;
@@ -171,6 +191,22 @@ void rank_drain_output(struct rank *rank);
 void rank_close_output(struct rank *rank);
 void rank_write_input(struct rank *rank, const char *bytes, size_t length);
 void rank_signal(struct rank *rank, int signal);
+
+/* The environment of a program's ranks, without what tells one from another. */
+void rank_environment(const struct agent *agent, const struct program *program,
+                      struct strings *environment);
+
+/* domains.c */
+int domains_take(struct agent *agent, const struct control_message *message);
+/* Look whether this host can have them, and pack the programs. False after saying why not. */
+bool domains_open(struct agent *agent);
+/* What a rank's keeper needs, but for its environment and control stream. */
+void domains_keeper(const struct rank *rank, struct keeper *keeper);
+/* A keeper has ended; `gone`: after its domain had. */
+void domains_ended(struct rank *rank, bool gone);
+/* All have ended: none is left after this. */
+void domains_finish(struct agent *agent);
+void domains_close(struct agent *agent);
 
 /* pmi.c */
 void pmi_open(struct rank *rank, int fd);

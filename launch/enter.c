@@ -17,6 +17,8 @@
 #include "launch/agent.h"
 #include "launch/prefix.h"
 
+enum { AGENT_CHANNEL_FD = 3 };
+
 /* Ctrl-C reaches the terminal's process group: mpirun alone is to hear it, and to pass it on. */
 static void leave_terminal(pid_t parent, int death_signal)
 {
@@ -27,7 +29,7 @@ static void leave_terminal(pid_t parent, int death_signal)
         _exit(1);
 }
 
-int enter_here(struct entered *entered, const char *name)
+int enter_here(struct entered *entered, const char *name, struct reaper *reaper)
 {
     int fd[2];
     pid_t parent = getpid();
@@ -38,13 +40,14 @@ int enter_here(struct entered *entered, const char *name)
     if (entered->pid == 0) {
         leave_terminal(parent, 0);
         /* Other agents' streams and mpirun's own descriptors would be held open here: all of them go. Nobody but
-         * the agent itself may use descriptor 3. */
-        int kept = dup2(fd[1], 3);
+         * the agent itself may use descriptors 3 and 4. */
+        int kept = dup2(fd[1], AGENT_CHANNEL_FD);
 
-        if (kept < 0 || close_range(4, ~0u, 0) < 0)
+        if (kept < 0 || (reaper && reaper_move(reaper, AGENT_CHANNEL_FD + 1) < 0) ||
+            close_range(AGENT_CHANNEL_FD + (reaper ? 2 : 1), ~0u, 0) < 0)
             _exit(1);
         fcntl(kept, F_SETFD, FD_CLOEXEC);
-        _exit(agent_main(kept, kept, name, true));
+        _exit(agent_main(kept, kept, name, true, reaper));
     }
     close(fd[1]);
     if (entered->pid < 0) {
@@ -107,6 +110,8 @@ static void make_command(struct strings *command, const char *host, const struct
     }
     strings_add(command, AGENT_WORD);
     strings_add(command, host);
+    if (options_have_domains(options))
+        strings_add(command, AGENT_DOMAINS_WORD);
     free(quoted);
     free(path);
 }

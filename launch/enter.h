@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "launch/options.h"
+#include "launch/reaper.h"
 
 struct entered {
     pid_t pid;
@@ -16,13 +17,15 @@ struct entered {
     int errors; /* what ssh, or the like, says on its standard error; -1: none */
 };
 
-/* A child of our own, without exec. 0 or a negative errno. */
-int enter_here(struct entered *entered, const char *name);
+/* A child of our own, without exec, with the reaper where the job has domains. 0 or a negative errno. */
+int enter_here(struct entered *entered, const char *name, struct reaper *reaper);
 
 /* Through ssh, or `CMD HOST COMMAND...` of --launch-agent. */
 int enter_host(struct entered *entered, const char *host, const struct options *options);
 
 /* The word that makes mpirun be an agent. */
-#define AGENT_WORD "--be-agent-of"
+#define AGENT_WORD         "--be-agent-of"
+/* Behind the host's name: the job has domains. */
+#define AGENT_DOMAINS_WORD "--with-domains"
 
 #endif

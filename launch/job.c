@@ -20,12 +20,14 @@
 #include <unistd.h>
 
 #include "launch/descendants.h"
+#include "launch/domain.h"
 #include "launch/job_private.h"
 
 enum {
-    GIVE_UP_MS = 4000,     /* for agents to report after KILL */
-    LAST_OUTPUT_MS = 2000, /* for a slow reader of ours when the job was ended early */
-    STATUS_TIMEOUT = 110,  /* Open MPI's (ETIMEDOUT) */
+    GIVE_UP_MS = 4000,          /* for agents to report after KILL */
+    GIVE_UP_DOMAINS_MS = 20000, /* the same, where domains are to be destroyed */
+    LAST_OUTPUT_MS = 2000,      /* for a slow reader of ours when the job was ended early */
+    STATUS_TIMEOUT = 110,       /* Open MPI's (ETIMEDOUT) */
 };
 
 /* ---- saying it -------------------------------------------------------------------------------- */
@@ -75,16 +77,26 @@ struct agent_state *job_agent_of(struct job *job, uint32_t process)
     return &job->agents[job->layout.node_of[process]];
 }
 
-/* `rank 1 on node2 (pid 4711, ./program)` */
+bool job_is_domain(const struct job *job, uint32_t process)
+{
+    return job->options->programs[job->layout.program_of[process]].domu;
+}
+
+/* `rank 1 on node2 (pid 4711, ./program)`, or (domain caravan-..., ./program) */
 const char *job_describe(struct job *job, uint32_t process)
 {
     static char text[2][512];
     static unsigned turn;
     const struct option_program *program = &job->options->programs[job->layout.program_of[process]];
-    char pid[32] = "";
+    char pid[64] = "";
 
     turn = !turn;
-    if (job->processes[process].pid > 0)
+    if (job_is_domain(job, process)) {
+        char name[DOMAIN_MAX_NAME];
+
+        domain_name(name, job->id, process);
+        snprintf(pid, sizeof(pid), "domain %s, ", name);
+    } else if (job->processes[process].pid > 0)
         snprintf(pid, sizeof(pid), "pid %d, ", (int)job->processes[process].pid);
     snprintf(text[turn], sizeof(text[turn]), "rank %u on %s (%s%s)", process,
              job_agent_of(job, process)->node->name, pid, program->arguments.list[0]);
@@ -120,7 +132,10 @@ void job_end(struct job *job, unsigned grace)
     }
     loop_cancel_timer(job->loop, &job->start_deadline);
     loop_cancel_timer(job->loop, &job->timeout);
-    loop_set_timer(job->loop, &job->give_up, (uint64_t)(grace + GIVE_UP_MS) * 1000000);
+    loop_set_timer(
+        job->loop, &job->give_up,
+        (uint64_t)(grace + (options_have_domains(job->options) ? GIVE_UP_DOMAINS_MS : GIVE_UP_MS)) *
+            1000000);
     job_check_all_done(job);
 }
 
@@ -291,6 +306,7 @@ static void release(struct job *job)
             close(job->agents[i].entered.errors);
     free(job->agents);
     free(job->processes);
+    free(job->node_of);
     layout_clear(&job->layout);
     loop_close(job->loop);
     close(job->signal_fd);
@@ -315,6 +331,17 @@ int job_run(const struct options *options)
         loop_close(job.loop);
         return 1;
     }
+    /* Before this process adopts orphans: it is to be none of ours. */
+    if (options_have_domains(options)) {
+        job.reaper = reaper_start();
+        if (!job.reaper) {
+            job_say(&job, "cannot start the process that cleans up behind domains: %s",
+                    strerror(errno));
+            layout_clear(&job.layout);
+            loop_close(job.loop);
+            return 1;
+        }
+    }
     descendants_adopt();
     watch_signals(&job);
     job.agents = memory_zeroed(job.layout.node_count, sizeof(struct agent_state));
@@ -338,6 +365,9 @@ int job_run(const struct options *options)
             job_fail(&job, 1, "host %s: no agent could be started there: %s",
                      job.agents[i].node->name, strerror(-result));
     }
+    /* The agent of this host has it now; while we held it as well, it would not see that one end. */
+    reaper_forget(job.reaper);
+    job.reaper = NULL;
     if (!job.ending)
         loop_run(job.loop);
     else if (job.ending)

@@ -84,6 +84,8 @@ static void take_prepared(struct agent_state *agent, const struct control_messag
         snprintf(agent->port, sizeof(agent->port), " mac=%s mtu=%llu agent=%llu", text,
                  (unsigned long long)mtu, (unsigned long long)answers);
     }
+    if (control_get_number(message, "domain_mtu", 0xffff, &mtu) == 0)
+        agent->domain_mtu = (unsigned)mtu;
     agent->prepared = true;
     for (size_t i = 0; i < job->layout.node_count; i++)
         if (job->agents[i].channel && !job->agents[i].prepared)
@@ -457,7 +459,7 @@ int job_enter(struct agent_state *agent)
 {
     struct job *job = agent->job;
     struct channel_events events = {.frame = take_frame, .ended = agent_ended, .context = agent};
-    int error = agent->node->local ? enter_here(&agent->entered, agent->node->name)
+    int error = agent->node->local ? enter_here(&agent->entered, agent->node->name, job->reaper)
                                    : enter_host(&agent->entered, agent->node->name, job->options);
 
     if (error < 0)

@@ -21,11 +21,14 @@
 #include "launch/loop.h"
 #include "launch/options.h"
 #include "launch/output.h"
+#include "launch/reaper.h"
 
 struct agent_state {
     struct job *job;
     struct layout_node *node;
-    unsigned number; /* of the node, among those with ranks */
+    unsigned plain;   /* its ranks that are Linux processes */
+    unsigned domains; /* and Xen domains */
+    unsigned number;  /* of the node that the processes are; or, without any, of its first domain */
     struct entered entered;
     struct channel *channel; /* NULL: ended */
     struct watch errors;
@@ -40,9 +43,10 @@ struct agent_state {
     bool done;
     bool waiting; /* somebody on it waits for all others */
     uint32_t waiting_process;
-    bool in_barrier;  /* all of it does */
-    char port[256];   /* its interface, as the ranks are told */
-    uint64_t untaken; /* output that was not acknowledged yet, since ours is full */
+    bool in_barrier;     /* all of it does */
+    char port[256];      /* its interface, as the ranks are told */
+    unsigned domain_mtu; /* of its domains' */
+    uint64_t untaken;    /* output that was not acknowledged yet, since ours is full */
 };
 
 struct process_state {
@@ -55,7 +59,8 @@ struct job {
     struct loop *loop;
     struct layout layout;
     struct agent_state *agents; /* one a node of the layout */
-    unsigned nodes;             /* with ranks */
+    unsigned nodes;             /* with ranks; every domain is one by itself */
+    uint32_t *node_of;          /* of each process */
     struct process_state *processes;
     struct output *output;
     struct input *input;
@@ -64,6 +69,7 @@ struct job {
     uint32_t id;
     uint8_t key[16];
     bool frames;
+    struct reaper *reaper; /* for the agent of this host; NULL: no domains, or given */
     bool input_direct;
     bool placed;
     bool running; /* all agents were told to start */
@@ -99,6 +105,7 @@ void job_end(struct job *job, unsigned grace);
 void job_check_all_done(struct job *job);
 
 struct agent_state *job_agent_of(struct job *job, uint32_t process);
+bool job_is_domain(const struct job *job, uint32_t process);
 /* `rank 1 on node2 (pid 4711, ./program)`: valid until the next but one. */
 const char *job_describe(struct job *job, uint32_t process);
 

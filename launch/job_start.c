@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "control/control.h"
+#include "launch/domain.h"
 #include "launch/job_private.h"
 
 /* Variables that tell of the machine or the session that mpirun is in, which other hosts have themselves. */
@@ -91,11 +92,12 @@ static int send_program(struct agent_state *agent, uint32_t index)
         result = control_escape(escaped, sizeof(escaped), directory);
     }
     if (result >= 0)
-        result = channel_send_line(
-            agent->channel,
-            "cmd=caravan_program index=%u total=%u needed=%d arguments=%zu environment=%zu%s%s",
-            index, count_ranks(job, index), program->directory != NULL, program->arguments.count,
-            environment.count, directory ? " directory=" : "", escaped);
+        result = channel_send_line(agent->channel,
+                                   "cmd=caravan_program index=%u total=%u domu=%d needed=%d "
+                                   "arguments=%zu environment=%zu%s%s",
+                                   index, count_ranks(job, index), program->domu,
+                                   program->directory != NULL, program->arguments.count,
+                                   environment.count, directory ? " directory=" : "", escaped);
     for (size_t i = 0; i < program->arguments.count && result == 0; i++)
         result = channel_send(agent->channel, CHANNEL_STRING, program->arguments.list[i],
                               strlen(program->arguments.list[i]), NULL, 0);
@@ -122,9 +124,14 @@ static void send_job(struct agent_state *agent)
         "cmd=caravan_job version=%d job=0x%08x key=%s node=%u nodes=%u size=%u link=%s terminal=%d"
         " stdin=%d bind=%d report=%d frames=%d eth=%s ethertype=%u timeout=%u",
         CHANNEL_VERSION, job->id, key, agent->number, job->nodes, job->layout.size, options->link,
-        isatty(1), job->input_direct, options->binding, options->report_bindings, job->frames,
-        interfaces, options->ethertype, options->peer_timeout);
+        isatty(1), job->input_direct, options->binding, options->report_bindings,
+        job->frames && agent->plain > 0, interfaces, options->ethertype, options->peer_timeout);
     explicit_bzero(key, sizeof(key));
+    if (result == 0 && agent->domains > 0)
+        result = channel_send_line(
+            agent->channel, "cmd=caravan_domains count=%u memory=%u cpus=%s bridge=%s",
+            agent->domains, options->memory, options->cpus ? options->cpus : "",
+            options->bridge ? options->bridge : "");
     for (uint32_t i = 0; i < options->program_count && result == 0; i++)
         result = send_program(agent, i);
     for (uint32_t first = 0; first < job->layout.size && result == 0;) {
@@ -148,18 +155,44 @@ static bool check_links(struct job *job)
 {
     if (strcmp(job->options->link, "wire") == 0)
         for (size_t i = 0; i < job->layout.node_count; i++)
-            if (job->layout.nodes[i].ranks > 1) {
+            if (job->agents[i].plain > 1) {
                 job_fail(
                     job, 1,
                     "--link wire: %u ranks are on %s, and a network interface does not give a host"
                     " the frames that it sent itself; use --link auto, or a node for each rank",
-                    job->layout.nodes[i].ranks, job->layout.nodes[i].name);
+                    job->agents[i].plain, job->layout.nodes[i].name);
                 return false;
             }
     if (strcmp(job->options->link, "ring") == 0 && job->nodes > 1) {
         job_fail(job, 1, "--link ring: the ranks are on %u nodes, and rings are memory of one node",
                  job->nodes);
         return false;
+    }
+    return true;
+}
+
+/* Nodes have numbers in the order of their agents: one for an agent's processes, one for each of its domains. */
+static bool number_nodes(struct job *job)
+{
+    job->node_of = memory_zeroed(job->layout.size, sizeof(uint32_t));
+    for (uint32_t i = 0; i < job->layout.size; i++) {
+        if (job_is_domain(job, i))
+            job_agent_of(job, i)->domains++;
+        else
+            job_agent_of(job, i)->plain++;
+        if (job_is_domain(job, i) && i > DOMAIN_MAX_RANK) {
+            job_fail(job, 1, "rank %u: domains have ranks up to %d", i, DOMAIN_MAX_RANK);
+            return false;
+        }
+    }
+    for (size_t i = 0; i < job->layout.node_count; i++) {
+        struct agent_state *agent = &job->agents[i];
+
+        agent->number = job->nodes;
+        job->nodes += agent->plain > 0;
+        for (uint32_t process = 0; process < job->layout.size; process++)
+            if (job_agent_of(job, process) == agent)
+                job->node_of[process] = job_is_domain(job, process) ? job->nodes++ : agent->number;
     }
     return true;
 }
@@ -199,13 +232,13 @@ void job_place(struct job *job)
     for (size_t i = 0; i < job->layout.node_count; i++) {
         struct agent_state *agent = &job->agents[i];
 
-        if (agent->node->ranks > 0) {
-            agent->number = job->nodes++;
+        if (agent->node->ranks > 0)
             continue;
-        }
         channel_close(agent->channel);
         agent->channel = NULL;
     }
+    if (!number_nodes(job))
+        return;
     job->frames = job->nodes > 1;
     if (!check_links(job))
         return;
@@ -214,10 +247,10 @@ void job_place(struct job *job)
     for (size_t i = 0; i < job->layout.node_count; i++) {
         struct layout_node *node = &job->layout.nodes[i];
 
-        if (node->ranks > job->agents[i].cores && !job->options->oversubscribe) {
+        if (job->agents[i].plain > job->agents[i].cores && !job->options->oversubscribe) {
             job_warn(job, "%u ranks share the %u core%s of %s; waiting ranks will yield",
-                     node->ranks, job->agents[i].cores, job->agents[i].cores == 1 ? "" : "s",
-                     node->name);
+                     job->agents[i].plain, job->agents[i].cores,
+                     job->agents[i].cores == 1 ? "" : "s", node->name);
             break;
         }
     }
@@ -243,14 +276,28 @@ static void give_input(void *context, const char *bytes, size_t length)
         channel_send(agent->channel, CHANNEL_INPUT, head, sizeof(head), bytes, length);
 }
 
-static void send_node(struct agent_state *to, const struct agent_state *node)
+/* What all are told of the nodes that are on this agent's host. */
+static void send_nodes(struct agent_state *to, const struct agent_state *of)
 {
-    const char *user = strrchr(node->node->name, '@');
+    struct job *job = of->job;
+    const char *user = strrchr(of->node->name, '@');
     char host[3 * HOST_MAX_NAME + 1];
 
-    control_escape(host, sizeof(host), user ? user + 1 : node->node->name);
-    channel_send_line(to->channel, "cmd=caravan_node node=%u host=%s%s", node->number, host,
-                      node->port);
+    control_escape(host, sizeof(host), user ? user + 1 : of->node->name);
+    if (of->plain > 0)
+        channel_send_line(to->channel, "cmd=caravan_node node=%u host=%s%s", of->number, host,
+                          of->port);
+    for (uint32_t i = 0; i < job->layout.size && of->domains > 0; i++) {
+        uint8_t mac[6];
+        char text[2 * sizeof(mac) + 1];
+
+        if (job_agent_of(job, i) != of || !job_is_domain(job, i))
+            continue;
+        domain_mac(mac, job->id, i);
+        control_write_bytes(text, mac, sizeof(mac));
+        channel_send_line(to->channel, "cmd=caravan_node node=%u host=%s mac=%s mtu=%u",
+                          job->node_of[i], host, text, of->domain_mtu);
+    }
 }
 
 /* Every agent is ready: tell all of them where everybody is, and start. */
@@ -267,14 +314,13 @@ void job_start(struct job *job)
             struct agent_state *other = &job->agents[j];
 
             if (other->node->ranks > 0)
-                send_node(agent, other);
+                send_nodes(agent, other);
         }
         for (uint32_t first = 0, end; first < job->layout.size; first = end) {
-            for (end = first;
-                 end < job->layout.size && job_agent_of(job, end) == job_agent_of(job, first);)
+            for (end = first; end < job->layout.size && job->node_of[end] == job->node_of[first];)
                 end++;
             channel_send_line(agent->channel, "cmd=caravan_place first=%u count=%u node=%u", first,
-                              end - first, job_agent_of(job, first)->number);
+                              end - first, job->node_of[first]);
         }
         channel_send_line(agent->channel, "cmd=caravan_start");
         agent->started = true;

@@ -32,8 +32,8 @@ int main(int argc, char **argv)
 
     open_standard_descriptors();
     raise_descriptor_limit();
-    if (argc == 3 && strcmp(argv[1], AGENT_WORD) == 0)
-        return agent_main_entered(argv[2]);
+    if ((argc == 3 || argc == 4) && strcmp(argv[1], AGENT_WORD) == 0)
+        return agent_main_entered(argv[2], argc == 4 && strcmp(argv[3], AGENT_DOMAINS_WORD) == 0);
 
     if (options_parse(&options, argc - 1, argv + 1, stderr) < 0) {
         options_clear(&options);

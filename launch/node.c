@@ -12,6 +12,7 @@
 
 #include "am/job.h"
 #include "am/link/beacon.h"
+#include "launch/domain.h"
 #include "launch/packet.h"
 
 static int take_interface(struct agent *agent, const struct control_message *message)
@@ -82,7 +83,13 @@ void node_open(struct agent *agent)
     for (unsigned i = 0; i < agent->rank_count;) {
         uint32_t first = agent->ranks[i].process, last = first;
 
-        while (++i < agent->rank_count && agent->ranks[i].process == last + 1)
+        /* A domain has an interface of its own. */
+        if (agent->ranks[i].program->domu) {
+            i++;
+            continue;
+        }
+        while (++i < agent->rank_count && agent->ranks[i].process == last + 1 &&
+               !agent->ranks[i].program->domu)
             last++;
         snprintf(range, sizeof(range), "%u-%u", first, last);
         strings_add(&ranges, range);
@@ -97,12 +104,32 @@ void node_open(struct agent *agent)
 void node_describe(const struct agent *agent, char *text, size_t size)
 {
     char mac[2 * sizeof(agent->mac) + 1];
+    size_t length = 0;
 
     text[0] = '\0';
+    if (agent->domains.count > 0)
+        length = (size_t)snprintf(text, size, " domain_mtu=%u", agent->domains.mtu);
     if (!agent->frames || agent->port_error)
         return;
     control_write_bytes(mac, agent->mac, sizeof(agent->mac));
-    snprintf(text, size, " mac=%s mtu=%u agent=1", mac, agent->mtu);
+    snprintf(text + length, size - length, " mac=%s mtu=%u agent=1", mac, agent->mtu);
+}
+
+/* A domain's: it opens the device itself. */
+static int send_domain_port(struct rank *rank)
+{
+    const struct agent *agent = rank->agent;
+    uint8_t mac[6];
+    char text[2 * sizeof(mac) + 1];
+
+    if (agent->nodes == 1)
+        return 0;
+    domain_mac(mac, agent->job, rank->process);
+    control_write_bytes(text, mac, sizeof(mac));
+    return control_send(
+        rank->control, NULL, 0,
+        "cmd=caravan_port interface=ethq0 mac=%s mtu=%u ethertype=0x%04x timeout=%u", text,
+        agent->domains.mtu, agent->ethertype, agent->peer_timeout);
 }
 
 int node_send_port(struct rank *rank)
@@ -111,6 +138,8 @@ int node_send_port(struct rank *rank)
     char mac[2 * sizeof(agent->mac) + 1];
     int result;
 
+    if (rank->program->domu)
+        return send_domain_port(rank);
     if (!agent->frames)
         return 0;
     if (agent->port_error) {

@@ -9,7 +9,9 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
+#include "launch/domain.h"
 #include "launch/nearest.h"
 
 enum id {
@@ -40,6 +42,10 @@ enum id {
     OPT_START_TIMEOUT,
     OPT_KILL_GRACE,
     OPT_PREFIX,
+    OPT_DOMU,
+    OPT_MEMORY,
+    OPT_CPUS,
+    OPT_BRIDGE,
     OPT_CHECK,
     OPT_RECOVERY,
     OPT_OVERSUBSCRIBE,
@@ -104,6 +110,11 @@ static const struct option {
     {"start-timeout", OPT_START_TIMEOUT, 1, "SECONDS", "for a host to answer (30)"},
     {"kill-grace", OPT_KILL_GRACE, 1, "MS", "between TERM and KILL when the job ends (1000)"},
     {"prefix", OPT_PREFIX, 1, "DIR", "where Caravan is installed on other hosts"},
+    {"domu", OPT_DOMU, 0, NULL, "make every rank a Xen domain; for this program of several"},
+    {"mem", OPT_MEMORY, 1, "MIB[G]", "memory of each domain (128)"},
+    {"cpus", OPT_CPUS, 1, "LIST",
+     "pin the domains of a host to these processors, as 1-3,6, in turn"},
+    {"bridge", OPT_BRIDGE, 1, "NAME", "of the domains' network; without it the one that there is"},
     {"check", OPT_CHECK, 0, NULL,
      "ranks say at MPI_Finalize what they did not free, wait for or receive"},
     {"enable-recovery", OPT_RECOVERY, 0, NULL, "a rank that ends badly does not end the job"},
@@ -166,6 +177,23 @@ static int parse_number(const char *text, unsigned long least, unsigned long mos
     if (errno || *end || number < least || number > most)
         return -EINVAL;
     *value = (unsigned)number;
+    return 0;
+}
+
+/* MiB: `256`, `256M`, `2G`. */
+static int parse_memory(const char *text, unsigned *memory)
+{
+    size_t digits = strspn(text, "0123456789");
+    bool gigabytes = strcasecmp(text + digits, "g") == 0;
+    char number[16];
+
+    if (!gigabytes && text[digits] && strcasecmp(text + digits, "m") != 0)
+        return -EINVAL;
+    snprintf(number, sizeof(number), "%.*s", (int)digits, text);
+    if (parse_number(number, 1, gigabytes ? 1 << 10 : 1 << 20, memory) < 0)
+        return -EINVAL;
+    if (gigabytes)
+        *memory <<= 10;
     return 0;
 }
 
@@ -312,6 +340,17 @@ static int take(struct options *options, struct option_program *program,
     case OPT_PREFIX:
         set_text(&options->prefix, argument[0]);
         return *argument[0] == '/' ? 0 : -EINVAL;
+    case OPT_DOMU:
+        program->domu = true;
+        return 0;
+    case OPT_MEMORY:
+        return parse_memory(argument[0], &options->memory);
+    case OPT_CPUS:
+        set_text(&options->cpus, argument[0]);
+        return domain_cpu(options->cpus, 0) < 0 ? -EINVAL : 0;
+    case OPT_BRIDGE:
+        set_text(&options->bridge, argument[0]);
+        return domain_bridge_is_name(argument[0]) ? 0 : -EINVAL;
     case OPT_CHECK:
         options->check = true;
         return 0;
@@ -424,6 +463,7 @@ int options_parse(struct options *options, int argc, char *const *argv, FILE *er
         .start_timeout = 30,
         .kill_grace = 1000,
         .peer_timeout = 10,
+        .memory = DEFAULT_MEMORY,
         .output_copied = true,
     };
     for (int next = 0; next == 0 || next <= argc; next++) {
@@ -504,6 +544,14 @@ void options_read_environment(struct options *options, char *const *environment)
     }
 }
 
+bool options_have_domains(const struct options *options)
+{
+    for (size_t i = 0; i < options->program_count; i++)
+        if (options->programs[i].domu)
+            return true;
+    return false;
+}
+
 void options_clear(struct options *options)
 {
     for (size_t i = 0; i < options->program_count; i++) {
@@ -520,6 +568,8 @@ void options_clear(struct options *options)
     free(options->prefix);
     free(options->output_directory);
     free(options->interfaces);
+    free(options->cpus);
+    free(options->bridge);
     strings_clear(&options->parameters);
     strings_clear(&options->ignored);
 }

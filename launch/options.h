@@ -15,6 +15,7 @@
 
 enum {
     MAX_RANKS = 1 << 20,
+    DEFAULT_MEMORY = 128, /* MiB of a domain, without --mem */
 };
 
 /* One program of an `mpirun A : B`. */
@@ -26,6 +27,7 @@ struct option_program {
     unsigned per_node;          /* 0: not said */
     struct hosts hosts;         /* --host */
     char *hostfile;             /* NULL: none */
+    bool domu;                  /* its ranks are Xen domains */
 };
 
 enum option_action { ACTION_RUN, ACTION_HELP, ACTION_VERSION };
@@ -65,6 +67,11 @@ struct options {
     char *interfaces; /* --eth; "" : whichever qualifies */
     unsigned ethertype;
 
+    /* --domu */
+    unsigned memory; /* MiB of a domain */
+    char *cpus;      /* NULL: not pinned */
+    char *bridge;    /* NULL: the one that there is */
+
     struct strings parameters; /* --mca, as NAME=VALUE */
     struct strings ignored;    /* what was given and has no meaning here */
 };
@@ -73,6 +80,8 @@ struct options {
 int options_parse(struct options *options, int argc, char *const *argv, FILE *errors);
 /* The OMPI_MCA_* variables and MPIEXEC_TIMEOUT. */
 void options_read_environment(struct options *options, char *const *environment);
+/* Some program's ranks are Xen domains. */
+bool options_have_domains(const struct options *options);
 void options_clear(struct options *options);
 void options_help(FILE *to);
 

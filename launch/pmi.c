@@ -257,6 +257,17 @@ static void send_doorbell(struct rank *to, const struct rank *of)
                                 of->process));
 }
 
+/* How many ranks of this job are on its node: a domain is one by itself. */
+static unsigned count_neighbours(const struct rank *rank)
+{
+    const struct agent *agent = rank->agent;
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < agent->rank_count; i++)
+        count += agent->node_of[agent->ranks[i].process] == agent->node_of[rank->process];
+    return count;
+}
+
 /* Tell a rank of its job, and give it what was kept for it. */
 static void welcome(struct rank *rank)
 {
@@ -267,8 +278,9 @@ static void welcome(struct rank *rank)
     reply(rank,
           "cmd=caravan_welcome version=%d job=%08x key=%s process=%u size=%u node=%u nodes=%u"
           " ranks=%u cores=%u program=%u link=%s",
-          CONTROL_VERSION, agent->job, key, rank->process, agent->size, agent->node, agent->nodes,
-          agent->rank_count, agent->cores, rank->program->index, agent->link);
+          CONTROL_VERSION, agent->job, key, rank->process, agent->size,
+          agent->node_of[rank->process], agent->nodes, count_neighbours(rank),
+          rank->program->domu ? 1 : agent->cores, rank->program->index, agent->link);
     explicit_bzero(key, sizeof(key));
     for (size_t i = 0; i < agent->table.count; i++)
         reply(rank, "%s", agent->table.list[i]);
@@ -306,7 +318,8 @@ static void hello(struct rank *rank, struct control_message *message)
                           CONTROL_VERSION, (unsigned long long)version);
         return;
     }
-    if (message->fds != 2 || rank->hello) {
+    /* A domain shares no memory, and has no descriptors to give. */
+    if (message->fds != (rank->program->domu ? 0 : 2) || rank->hello) {
         agent_rank_failed(rank, "its greeting is not as it should be");
         return;
     }
@@ -330,7 +343,7 @@ static void ring(struct rank *rank, struct control_message *message)
 
     struct rank *peer = agent_rank(agent, (uint32_t)number);
 
-    if (!peer || peer == rank) {
+    if (!peer || peer == rank || agent->node_of[peer->process] != agent->node_of[rank->process]) {
         agent_rank_failed(rank, "it offered a ring to process %u, which is not on this node",
                           (unsigned)number);
         return;

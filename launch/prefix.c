@@ -33,6 +33,18 @@ char *prefix_program(const char *name)
     return path;
 }
 
+char *prefix_guest_kernel(void)
+{
+    char *libraries = prefix_library_directory();
+    char *installed = text_format("%s/caravan/caravan-guest", libraries);
+    char *built = prefix_program("../guest/caravan-guest");
+    bool is_built = access(installed, R_OK) < 0 && access(built, R_OK) == 0;
+
+    free(libraries);
+    free(is_built ? installed : built);
+    return is_built ? built : installed;
+}
+
 char *prefix_library_directory(void)
 {
     /* The build tree and a simple prefix; what meson was told. */

@@ -17,4 +17,7 @@ char *prefix_program(const char *name);
 /* The directory of libmpi.so.40; where there is none, the one where it should be. */
 char *prefix_library_directory(void);
 
+/* The guest kernel; where there is none, the place where it should be. */
+char *prefix_guest_kernel(void);
+
 #endif

@@ -51,7 +51,8 @@ struct start {
     int input, output[2], control, error;
     char *const *arguments;
     char *const *environment;
-    const char *path; /* PATH of that environment */
+    struct keeper *keeper; /* NULL: the rank is a process */
+    const char *path;      /* PATH of that environment */
     const char *directory;
     bool directory_needed;
     cpu_set_t *bind;
@@ -135,6 +136,12 @@ static void become_rank(const struct start *start)
             signal(i, SIG_DFL);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
+    if (start->keeper) {
+        start->keeper->control = start->control;
+        start->keeper->told = start->error;
+        start->keeper->environment = start->environment;
+        keeper_run(start->keeper);
+    }
     start_failed(start, execute(start), false);
 }
 
@@ -152,27 +159,31 @@ static void set_library_path(struct strings *environment)
     free(directory);
 }
 
-static void set_environment(const struct rank *rank, int control, struct strings *environment)
+void rank_environment(const struct agent *agent, const struct program *program,
+                      struct strings *environment)
 {
-    const struct agent *agent = rank->agent;
-
     extern char **environ;
 
     strings_copy(environment, environ);
-    for (size_t i = 0; i < rank->program->environment.count; i++)
-        strings_set(environment, rank->program->environment.list[i]);
+    for (size_t i = 0; i < program->environment.count; i++)
+        strings_set(environment, program->environment.list[i]);
     set_library_path(environment);
-    strings_setf(environment, "OMPI_COMM_WORLD_RANK=%u", rank->process);
     strings_setf(environment, "OMPI_COMM_WORLD_SIZE=%u", agent->size);
-    strings_setf(environment, "OMPI_COMM_WORLD_LOCAL_RANK=%u", rank->local);
-    strings_setf(environment, "OMPI_COMM_WORLD_LOCAL_SIZE=%u", agent->rank_count);
-    strings_setf(environment, "OMPI_COMM_WORLD_NODE_RANK=%u", rank->local);
     strings_setf(environment, "OMPI_UNIVERSE_SIZE=%u", agent->size);
+    strings_setf(environment, "PMI_SIZE=%u", agent->size);
+    strings_setf(environment, "CARAVAN_CONTROL=%d", CONTROL_VERSION);
+}
+
+static void set_environment(const struct rank *rank, int control, struct strings *environment)
+{
+    rank_environment(rank->agent, rank->program, environment);
+    strings_setf(environment, "OMPI_COMM_WORLD_RANK=%u", rank->process);
+    strings_setf(environment, "OMPI_COMM_WORLD_LOCAL_RANK=%u", rank->local);
+    strings_setf(environment, "OMPI_COMM_WORLD_LOCAL_SIZE=%u", rank->agent->rank_count);
+    strings_setf(environment, "OMPI_COMM_WORLD_NODE_RANK=%u", rank->local);
     strings_setf(environment, "PMIX_RANK=%u", rank->process);
     strings_setf(environment, "PMI_RANK=%u", rank->process);
-    strings_setf(environment, "PMI_SIZE=%u", agent->size);
     strings_setf(environment, "PMI_FD=%d", control);
-    strings_setf(environment, "CARAVAN_CONTROL=%d", CONTROL_VERSION);
 }
 
 /* A pipe for a standard stream, or a terminal where mpirun's own output is one, so that programs write line by line
@@ -249,6 +260,7 @@ int rank_start(struct rank *rank)
     struct agent *agent = rank->agent;
     struct strings environment = {0};
     struct start start = {0};
+    struct keeper keeper;
     cpu_set_t bind;
     /* Ours first, the child's second, of each pair. */
     int input[2] = {-1, -1}, out[2] = {-1, -1}, err[2] = {-1, -1}, control[2] = {-1, -1},
@@ -271,7 +283,7 @@ int rank_start(struct rank *rank)
             control[1] = high;
         }
     }
-    if (result == 0 && agent->bind != BIND_NONE) {
+    if (result == 0 && agent->bind != BIND_NONE && !rank->program->domu) {
         result = binding_set((enum binding)agent->bind, rank->local, &bind);
         if (result == 0)
             start.bind = &bind;
@@ -292,6 +304,11 @@ int rank_start(struct rank *rank)
         start.path = strings_value(&environment, "PATH");
         start.directory = rank->program->directory;
         start.directory_needed = rank->program->directory_needed;
+        if (rank->program->domu) {
+            domains_keeper(rank, &keeper);
+            start.keeper = &keeper;
+            start.directory = keeper.directory;
+        }
         start.parent = getpid();
         rank->pid = fork();
         if (rank->pid == 0)
@@ -479,13 +496,14 @@ void rank_signal(struct rank *rank, int signal)
         kill(rank->pid, signal);
 }
 
-/* What kept the program from starting, if that was it. */
-static bool read_start_error(struct rank *rank, struct start_error *report)
+/* What kept the program from starting, if that was it; `gone`: a keeper says that its domain is no more. */
+static bool read_start_error(struct rank *rank, struct start_error *report, bool *gone)
 {
     ssize_t length = read(rank->start_error, report, sizeof(*report));
 
     close(rank->start_error);
     rank->start_error = -1;
+    *gone = length == 1;
     return length == sizeof(*report);
 }
 
@@ -493,6 +511,7 @@ void rank_ended(struct rank *rank, int status)
 {
     struct agent *agent = rank->agent;
     struct start_error report;
+    bool not_started, gone;
 
     /* Its last words count: they may be `finalize`, or `abort`. */
     pmi_receive(rank);
@@ -501,7 +520,10 @@ void rank_ended(struct rank *rank, int status)
     pmi_close(rank);
     close_input(rank);
     rank_drain_output(rank);
-    if (read_start_error(rank, &report)) {
+    not_started = read_start_error(rank, &report, &gone);
+    if (rank->program->domu)
+        domains_ended(rank, gone);
+    if (not_started) {
         const char *what = report.directory ? rank->program->directory
                                             : rank->program->arguments.list[0];
         char text[3072];

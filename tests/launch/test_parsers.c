@@ -170,6 +170,30 @@ START_TEST(option_values)
 }
 END_TEST
 
+START_TEST(domains)
+{
+    static const char *const wrong[] = {"--mem 0 p",     "--mem 12x p",   "--mem G p",
+                                        "--cpus 1- p",   "--cpus p",      "--bridge a/b p",
+                                        "--mem 2000G p", "--bridge .. p", "--domu=1 p"};
+
+    ck_assert_int_eq(parse("-n 1 p : --domu --mem 2G --cpus 1-3,6 --bridge br0 q"), 0);
+    ck_assert(!options.programs[0].domu && options.programs[1].domu);
+    ck_assert(options_have_domains(&options));
+    ck_assert_uint_eq(options.memory, 2048);
+    ck_assert_str_eq(options.cpus, "1-3,6");
+    ck_assert_str_eq(options.bridge, "br0");
+    options_clear(&options);
+    ck_assert_int_eq(parse("--mem 64m p"), 0);
+    ck_assert_uint_eq(options.memory, 64);
+    ck_assert(!options_have_domains(&options));
+    options_clear(&options);
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+        ck_assert_msg(parse(wrong[i]) < 0, "%s", wrong[i]);
+        options_clear(&options);
+    }
+}
+END_TEST
+
 START_TEST(wrong_command_lines)
 {
     static const struct {
@@ -242,6 +266,7 @@ int main(void)
     tcase_add_test(tests, wrong_files);
     tcase_add_test(tests, options_and_programs);
     tcase_add_test(tests, option_values);
+    tcase_add_test(tests, domains);
     tcase_add_test(tests, wrong_command_lines);
     tcase_add_test(tests, parameters_from_the_environment);
     tcase_add_test(tests, nearest_names);

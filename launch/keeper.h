@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * launch/keeper.h: the process that stands for a rank which is a domain.
+ *
+ * The agent forks it where it would start the program of any other rank, and sees a rank: lines on its control stream, bytes
+ * on its standard streams, an exit status or a signal as its end. The keeper makes the domain, speaks the control channel with
+ * its kernel (docs/control-channel.md), serves files as the user that it runs as, and is gone only when the domain is.
+ */
+#ifndef CARAVAN_KEEPER_H
+#define CARAVAN_KEEPER_H
+
+#include "launch/domain.h"
+
+struct keeper {
+    struct domain domain;
+    const char *place;      /* the directory for the domain's configuration */
+    const char *program;    /* its path */
+    char *const *arguments; /* as it sees them, its name first */
+    char *const *environment;
+    const char *directory; /* where the program starts */
+    int control;           /* the rank's control stream */
+    int told;              /* one byte goes there when the domain has gone */
+};
+
+/* Be the rank, with descriptors 0 to 2 as its standard streams. Everything but these and the control stream is closed. */
+_Noreturn void keeper_run(const struct keeper *keeper);
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * launch/pack.c: see pack.h.
+ */
+#include "launch/pack.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "launch/closure.h"
+#include "launch/initrd.h"
+
+/* What the dynamic linker reads beside the libraries: without it, it would look in the default directories only. */
+#define CACHE "/etc/ld.so.cache"
+
+static int64_t write_initrd(const struct initrd *initrd, const char *to, char *error, size_t size)
+{
+    int fd = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    int64_t result;
+
+    if (fd < 0) {
+        result = -errno;
+        snprintf(error, size, "%s: %s", to, strerror(errno));
+        return result;
+    }
+    result = initrd_write(initrd, fd, error, size);
+    if (close(fd) < 0 && result >= 0) {
+        result = -errno;
+        snprintf(error, size, "%s: %s", to, strerror(errno));
+    }
+    if (result < 0)
+        unlink(to);
+    return result;
+}
+
+int64_t pack_program(const char *to, const char *name, const struct strings *environment,
+                     const char *directory, char **program, char *error, size_t size)
+{
+    struct closure_search search = {
+        .directory = directory,
+        .library_path = strings_value(environment, "LD_LIBRARY_PATH"),
+        .preload = strings_value(environment, "LD_PRELOAD"),
+    };
+    struct strings files = {0};
+    struct initrd *initrd;
+    int result;
+    int64_t written;
+
+    *program = closure_find_program(name, strings_value(environment, "PATH"), directory, &result);
+    if (!*program) {
+        snprintf(error, size, "%s: %s", name, strerror(-result));
+        return result;
+    }
+    initrd = initrd_new();
+    result = closure_find(*program, &search, &files, error, size);
+    if (result == 0) {
+        result = initrd_add(initrd, *program);
+        for (size_t i = 0; i < files.count && result == 0; i++)
+            result = initrd_add(initrd, files.list[i]);
+        if (result < 0)
+            snprintf(error, size, "%s cannot be packed: %s", name, strerror(-result));
+    }
+    if (result == 0 && files.count > 1)
+        initrd_add(initrd, CACHE); /* none is no error */
+    written = result < 0 ? result : write_initrd(initrd, to, error, size);
+    initrd_free(initrd);
+    strings_clear(&files);
+    if (written < 0) {
+        free(*program);
+        *program = NULL;
+    }
+    return written;
+}
