@@ -45,7 +45,7 @@ int allreduce_doubling(void *buffer, size_t count, struct datatype *type, struct
                               comm);
         if (error)
             break;
-        if (partner < position || op->commutative) {
+        if (partner < position || op_symmetric(op, type)) {
             error = op_reduce(op, received, mine, count, type);
         } else {
             char *combined = received;

@@ -69,7 +69,7 @@ static void doubling(struct schedule *schedule, char *buffer, size_t count, stru
         schedule_recv(schedule, received, count, type, peer, comm);
         schedule_send(schedule, mine, count, type, peer, comm);
         schedule_round(schedule);
-        if (partner < power.position || op->commutative) {
+        if (partner < power.position || op_symmetric(op, type)) {
             schedule_reduce(schedule, op, received, mine, count, type);
         } else {
             char *combined = received;

@@ -56,6 +56,21 @@ int op_check(const struct op *op, const struct datatype *type)
                       type->name[0] ? type->name : "a derived datatype");
 }
 
+bool op_symmetric(const struct op *op, const struct datatype *type)
+{
+    switch (op->kind) {
+    case OPERATION_NONE:
+        return false;
+    case OPERATION_MAX:
+    case OPERATION_MIN:
+    case OPERATION_MAXLOC:
+    case OPERATION_MINLOC:
+        return type->basic < ELEMENT_FLOAT;
+    default:
+        return true;
+    }
+}
+
 /* The program's function counts in int. */
 static void reduce_by_user(const struct op *op, const char *in, char *inout, size_t count,
                            struct datatype *type)

@@ -50,6 +50,11 @@ int op_reduce(const struct op *op, const void *in, void *inout, size_t count,
               struct datatype *type);
 int op_check(const struct op *op, const struct datatype *type);
 
+/* Is (a op b) always (b op a), to the bit? A program's own operation that commutes may still choose among equals by their order, as BLACS does
+ * for the largest by amount; and of floating-point numbers 0 and -0 are equal. Where ranks combine the same operands in different order,
+ * only such an operation gives all of them the same result, by which programs decide what to do next. */
+bool op_symmetric(const struct op *op, const struct datatype *type);
+
 /* Fill in a predefined operation. */
 void op_predefine(struct op *op, enum operation kind, const char *name);
 

@@ -6,6 +6,7 @@
  */
 #include "mpi_test.h"
 
+#include <math.h>
 #include <stdint.h>
 #include <time.h>
 #include <unistd.h>
@@ -270,6 +271,38 @@ static void ordered(int count)
 }
 
 /* Every second int; what lies between stays. */
+/* The larger by amount; of equals the first, as BLACS has it. It says that it commutes. */
+static void larger(void *in, void *inout, int *length, MPI_Datatype *type)
+{
+    double *from = in, *to = inout;
+
+    for (int i = 0; i < *length; i++) {
+        if (fabs(from[i]) >= fabs(to[i]))
+            to[i] = from[i];
+    }
+}
+
+/* Whatever the result is, it is the same everywhere, to the bit: programs branch by it. */
+static void same_everywhere(int count, MPI_Op op, double first, double second)
+{
+    double *mine = (double *)a, *result = (double *)b, *all = (double *)c;
+    MPI_Request request;
+
+    for (int nonblocking = 0; nonblocking < 2; nonblocking++) {
+        for (int i = 0; i < count; i++)
+            mine[i] = world_rank % 2 == i % 2 ? first : second;
+        if (nonblocking) {
+            MPI_Iallreduce(mine, result, count, MPI_DOUBLE, op, MPI_COMM_WORLD, &request);
+            MPI_Wait(&request, MPI_STATUS_IGNORE);
+        } else {
+            MPI_Allreduce(mine, result, count, MPI_DOUBLE, op, MPI_COMM_WORLD);
+        }
+        MPI_Allgather(result, count, MPI_DOUBLE, all, count, MPI_DOUBLE, MPI_COMM_WORLD);
+        for (int rank = 0; rank < world_size; rank++)
+            require(memcmp(all + rank * count, result, (size_t)count * sizeof(double)) == 0);
+    }
+}
+
 static void gaps(int root)
 {
     enum { COUNT = 3000 };
@@ -326,6 +359,7 @@ static void stream(void)
 int main(int argc, char **argv)
 {
     size_t bytes;
+    MPI_Op op;
 
     test_start(&argc, &argv);
     bytes = ((size_t)MOST * 2 + 20000 * (size_t)world_size) * sizeof(int);
@@ -348,6 +382,13 @@ int main(int argc, char **argv)
     ordered(100);
     ordered(4000);
     stream();
+    MPI_Op_create(larger, 1, &op);
+    for (int count = 1; count <= 1000; count *= 10) {
+        same_everywhere(count, op, 1.0, -1.0);
+        same_everywhere(count, MPI_MAX, 0.0, -0.0);
+        same_everywhere(count, MPI_MIN, -0.0, 0.0);
+    }
+    MPI_Op_free(&op);
     free(a);
     free(b);
     free(c);
