@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * bin/caravan.c: `caravan info`: what a job started here would use, and why.
+ * bin/caravan.c: `caravan info`: what a job started here would use, and why. `caravan pocket` is launch/pocket's.
  */
 #include <errno.h>
 #include <linux/membarrier.h>
@@ -24,6 +24,7 @@
 #include "launch/channel.h"
 #include "launch/nearest.h"
 #include "launch/packet.h"
+#include "launch/pocket/pocket.h"
 #include "launch/version.h"
 
 enum { INTERFACES = 64 };
@@ -178,6 +179,7 @@ static void show_helper(const char *named)
 static void help(FILE *to)
 {
     fputs("Usage: caravan info [--eth NAME]   what a job started here would use, and why\n"
+          "       caravan pocket up|status|shell|down   a Xen host in QEMU, on this machine\n"
           "       caravan --version\n"
           "       caravan --help\n",
           to);
@@ -185,9 +187,11 @@ static void help(FILE *to)
 
 int main(int argc, char **argv)
 {
-    static const char *const words[] = {"info", "--version", "--help", "--eth"};
+    static const char *const words[] = {"info", "pocket", "--version", "--help", "--eth"};
     const char *word = argc > 1 ? argv[1] : "--help";
 
+    if (strcmp(word, "pocket") == 0)
+        return pocket_main(argc - 2, argv + 2);
     if (strcmp(word, "info") == 0 &&
         (argc == 2 || (argc == 4 && strcmp(argv[2], "--eth") == 0 && *argv[3]))) {
         const char *named = argc == 4 ? argv[3] : NULL;

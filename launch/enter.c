@@ -86,7 +86,16 @@ static void make_command(struct strings *command, const char *host, const struct
 {
     char *path = own_path(options), *quoted = quote(path), *place = NULL;
 
-    if (options->launch_agent) {
+    if (options->pocket) {
+        char *caravan = prefix_program("caravan");
+
+        strings_add(command, caravan);
+        strings_add(command, "pocket");
+        strings_add(command, "enter");
+        strings_add(command, host);
+        strings_add(command, path);
+        free(caravan);
+    } else if (options->launch_agent) {
         char *agent = text_copy(options->launch_agent);
 
         for (char *word = strtok_r(agent, " \t\n", &place); word;

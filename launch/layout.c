@@ -118,11 +118,13 @@ static int find_program_nodes(struct layout *layout, const struct options *optio
         char own[256] = "localhost";
 
         gethostname(own, sizeof(own) - 1);
-        add_program_node(nodes, find_node(layout, own, true), 0);
+        add_program_node(
+            nodes,
+            options->pocket ? find_node(layout, "pocket", false) : find_node(layout, own, true), 0);
     }
     for (size_t i = 0; i < hosts->count; i++) {
         const struct host *host = &hosts->list[i];
-        bool local = !options->launch_agent && host_is_local(host->name);
+        bool local = !options->launch_agent && !options->pocket && host_is_local(host->name);
 
         add_program_node(nodes, find_node(layout, host->name, local), host->slots);
     }

@@ -11,6 +11,8 @@
 #include "launch/enter.h"
 #include "launch/job.h"
 #include "launch/options.h"
+#include "launch/pocket/machine.h"
+#include "launch/pocket/pocket.h"
 #include "launch/version.h"
 
 /* Whoever closed a standard descriptor: something of ours would get its number, and the ranks would be given it. */
@@ -50,7 +52,8 @@ int main(int argc, char **argv)
         break;
     default:
         options_read_environment(&options, environ);
-        status = job_run(&options);
+        status = options.pocket && pocket_up(MACHINE_MEMORY, MACHINE_CPUS) < 0 ? 1
+                                                                               : job_run(&options);
     }
     options_clear(&options);
     return status;

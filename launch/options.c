@@ -38,6 +38,7 @@ enum id {
     OPT_ETH,
     OPT_ETHERTYPE,
     OPT_PEER_TIMEOUT,
+    OPT_POCKET,
     OPT_LAUNCH_AGENT,
     OPT_START_TIMEOUT,
     OPT_KILL_GRACE,
@@ -105,6 +106,8 @@ static const struct option {
     {"ethertype", OPT_ETHERTYPE, 1, "NUMBER", "of the frames; 0x88B5 without it"},
     {"peer-timeout", OPT_PEER_TIMEOUT, 1, "SECONDS",
      "declare an unreachable node down after that time (10)"},
+    {"pocket", OPT_POCKET, 0, NULL,
+     "on a Xen host that runs in QEMU here, started if need be (docs/pocket.md)"},
     {"launch-agent", OPT_LAUNCH_AGENT, 1, "CMD",
      "enter every host by `CMD HOST COMMAND...` instead of ssh"},
     {"start-timeout", OPT_START_TIMEOUT, 1, "SECONDS", "for a host to answer (30)"},
@@ -330,6 +333,9 @@ static int take(struct options *options, struct option_program *program,
         return parse_number(argument[0], 0x600, 0xffff, &options->ethertype);
     case OPT_PEER_TIMEOUT:
         return parse_number(argument[0], 1, 86400, &options->peer_timeout);
+    case OPT_POCKET:
+        options->pocket = true;
+        return 0;
     case OPT_LAUNCH_AGENT:
         set_text(&options->launch_agent, argument[0]);
         return strspn(argument[0], " \t") < strlen(argument[0]) ? 0 : -EINVAL;

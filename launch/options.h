@@ -39,6 +39,7 @@ struct options {
     struct option_program *programs;
     size_t program_count;
 
+    bool pocket;        /* in the dom0 of this machine's pocket */
     char *launch_agent; /* NULL: ssh */
     char *prefix;       /* of Caravan on other hosts; NULL: the same path as here */
     enum option_mapping mapping;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# What scenarios are made of; dom0's /init reads it before it runs one.
+# What scenarios are made of; dom0 reads it before it runs one.
 
 # domain NAME KERNEL RAMDISK MEGABYTES COMMAND-LINE [LINE ...]: make a domain, paused, with one CPU.
 # Further lines go into its configuration. Xen must not emulate its rdtsc, or that is all one would
