@@ -33,7 +33,7 @@ packages=(
     libopenmpi-dev openmpi-bin mpich libmpich-dev           # mpi.h, and what we compare with
     libxen-dev xen-hypervisor-4.17-amd64                    # the guest and the pocket Xen
     qemu-system-x86 busybox-static cpio xz-utils
-    netpipe-openmpi libboost-mpi1.74.0 libfftw3-mpi3        # programs and libraries that nobody here wrote
+    netpipe-openmpi hpcc libboost-mpi1.74.0 libfftw3-mpi3        # programs and libraries that nobody here wrote
     python3-mpi4py binutils
     iproute2 ethtool libcap2-bin python3 gnuplot-nox        # namespaces, capabilities, comparisons
     g++ bc sqlite3 python3-numpy libblas-dev                # programs that the guest kernel runs
