@@ -25,7 +25,8 @@ static void make_room(char **bytes, size_t *size, size_t wanted)
     *size = 2 * wanted;
 }
 
-void frame_put(struct frame_writer *writer, enum frame_kind kind, const void *bytes, size_t length)
+void pocket_frame_put(struct frame_writer *writer, enum frame_kind kind, const void *bytes,
+                      size_t length)
 {
     struct frame_header header = {.kind = kind, .length = (uint32_t)length};
 
@@ -38,7 +39,7 @@ void frame_put(struct frame_writer *writer, enum frame_kind kind, const void *by
     writer->length += sizeof(header) + length;
 }
 
-int frame_flush(struct frame_writer *writer, int fd)
+int pocket_frame_flush(struct frame_writer *writer, int fd)
 {
     while (!frame_is_idle(writer)) {
         ssize_t done = write(fd, writer->bytes + writer->done, writer->length - writer->done);
@@ -52,7 +53,7 @@ int frame_flush(struct frame_writer *writer, int fd)
     return 0;
 }
 
-int frame_fill(struct frame_reader *reader, int fd)
+int pocket_frame_fill(struct frame_reader *reader, int fd)
 {
     ssize_t got;
 
@@ -64,7 +65,7 @@ int frame_fill(struct frame_reader *reader, int fd)
     return (int)got;
 }
 
-int frame_next(struct frame_reader *reader, struct frame_header *header, const char **bytes)
+int pocket_frame_next(struct frame_reader *reader, struct frame_header *header, const char **bytes)
 {
     if (reader->length < sizeof(*header))
         return 0;
@@ -76,7 +77,7 @@ int frame_next(struct frame_reader *reader, struct frame_header *header, const c
     return reader->length >= sizeof(*header) + header->length;
 }
 
-void frame_drop(struct frame_reader *reader, const struct frame_header *header)
+void pocket_frame_drop(struct frame_reader *reader, const struct frame_header *header)
 {
     size_t whole = sizeof(*header) + header->length;
 

@@ -43,9 +43,10 @@ struct frame_writer {
     size_t length, done, size;
 };
 
-void frame_put(struct frame_writer *writer, enum frame_kind kind, const void *bytes, size_t length);
+void pocket_frame_put(struct frame_writer *writer, enum frame_kind kind, const void *bytes,
+                      size_t length);
 /* Write what goes without waiting. 0, or a negative errno. */
-int frame_flush(struct frame_writer *writer, int fd);
+int pocket_frame_flush(struct frame_writer *writer, int fd);
 static inline bool frame_is_idle(const struct frame_writer *writer)
 {
     return writer->done == writer->length;
@@ -57,10 +58,10 @@ struct frame_reader {
 };
 
 /* Read what is there. The number of bytes, 0 at the end, -EAGAIN, another negative errno. */
-int frame_fill(struct frame_reader *reader, int fd);
-/* The next whole frame: 1 with its bytes, good until the next call of frame_fill or frame_drop; 0: not
+int pocket_frame_fill(struct frame_reader *reader, int fd);
+/* The next whole frame: 1 with its bytes, good until the next call of pocket_frame_fill or pocket_frame_drop; 0: not
  * yet; -EPROTO. */
-int frame_next(struct frame_reader *reader, struct frame_header *header, const char **bytes);
-void frame_drop(struct frame_reader *reader, const struct frame_header *header);
+int pocket_frame_next(struct frame_reader *reader, struct frame_header *header, const char **bytes);
+void pocket_frame_drop(struct frame_reader *reader, const struct frame_header *header);
 
 #endif

@@ -75,8 +75,8 @@ static void refuse(struct served *served, const char *format, const char *what, 
     char text[512];
     int length = snprintf(text, sizeof(text), format, what, strerror(error));
 
-    frame_put(&served->writer, FRAME_REFUSAL, text,
-              length < (int)sizeof(text) ? (size_t)length : sizeof(text) - 1);
+    pocket_frame_put(&served->writer, FRAME_REFUSAL, text,
+                     length < (int)sizeof(text) ? (size_t)length : sizeof(text) - 1);
 }
 
 /* ---- starting a command ----------------------------------------------------------------------- */
@@ -184,7 +184,7 @@ static int begin(struct served *served, const char *bytes, size_t length)
         served->process = (int)syscall(SYS_pidfd_open, served->pid, 0);
         got = read(report[0], error, sizeof(error));
         if (got > 0)
-            frame_put(&served->writer, FRAME_REFUSAL, error, (size_t)got);
+            pocket_frame_put(&served->writer, FRAME_REFUSAL, error, (size_t)got);
     }
     close(report[0]);
     strings_clear(&arguments);
@@ -209,7 +209,7 @@ static void give_input(struct served *served)
     credit = (uint32_t)done;
     served->pending_length -= (size_t)done;
     memmove(served->pending, served->pending + done, served->pending_length);
-    frame_put(&served->writer, FRAME_CREDIT, &credit, sizeof(credit));
+    pocket_frame_put(&served->writer, FRAME_CREDIT, &credit, sizeof(credit));
 }
 
 static void end_input(struct served *served)
@@ -232,7 +232,7 @@ static int take_frame(struct served *served, const struct frame_header *header, 
         if (header->length == 0) {
             served->input_ends = true;
         } else if (served->input < 0) {
-            frame_put(&served->writer, FRAME_CREDIT, &credit, sizeof(credit));
+            pocket_frame_put(&served->writer, FRAME_CREDIT, &credit, sizeof(credit));
         } else {
             if (header->length > sizeof(served->pending) - served->pending_length)
                 return -EPROTO;
@@ -262,9 +262,9 @@ static int take_frames(struct served *served)
     const char *bytes;
     int result;
 
-    while ((result = frame_next(&served->reader, &header, &bytes)) > 0) {
+    while ((result = pocket_frame_next(&served->reader, &header, &bytes)) > 0) {
         result = take_frame(served, &header, bytes);
-        frame_drop(&served->reader, &header);
+        pocket_frame_drop(&served->reader, &header);
         if (result < 0)
             break;
     }
@@ -277,7 +277,8 @@ static void take_output(struct served *served, int which)
     ssize_t got = read(served->output[which], bytes, sizeof(bytes));
 
     if (got > 0)
-        frame_put(&served->writer, which == 0 ? FRAME_OUTPUT : FRAME_ERRORS, bytes, (size_t)got);
+        pocket_frame_put(&served->writer, which == 0 ? FRAME_OUTPUT : FRAME_ERRORS, bytes,
+                         (size_t)got);
     else if (got == 0 || (errno != EAGAIN && errno != EINTR))
         close_fd(&served->output[which]); /* EIO: a terminal that nobody has open any more */
 }
@@ -307,7 +308,7 @@ static int attend(struct served *served)
         if (wait[0].revents & POLLHUP)
             return -ECONNRESET;
         if (wait[0].revents & POLLIN) {
-            result = frame_fill(&served->reader, served->port);
+            result = pocket_frame_fill(&served->reader, served->port);
             if (result == 0 || (result < 0 && result != -EAGAIN))
                 return -ECONNRESET;
             result = take_frames(served);
@@ -328,7 +329,7 @@ static int attend(struct served *served)
                 take_output(served, i);
                 linger = now_ms() + LINGER_MS;
             }
-        result = frame_flush(&served->writer, served->port);
+        result = pocket_frame_flush(&served->writer, served->port);
         if (result < 0)
             return result;
     }
@@ -409,18 +410,18 @@ static void serve_one(struct served *served)
     served->pending_length = 0;
     served->input_ends = served->terminal = false;
     served->status = W_EXITCODE(SESSION_FAILED, 0);
-    while ((result = frame_next(&served->reader, &header, &bytes)) == 0) {
+    while ((result = pocket_frame_next(&served->reader, &header, &bytes)) == 0) {
         struct pollfd port = {.fd = served->port, .events = POLLIN};
 
         if (poll(&port, 1, -1) > 0 && (port.revents & POLLHUP))
             return;
-        result = frame_fill(&served->reader, served->port);
+        result = pocket_frame_fill(&served->reader, served->port);
         if (result == 0 || (result < 0 && result != -EAGAIN))
             return;
     }
     if (result > 0 && header.kind == FRAME_START) {
         result = begin(served, bytes, header.length);
-        frame_drop(&served->reader, &header);
+        pocket_frame_drop(&served->reader, &header);
         if (result == 0)
             result = take_frames(served);
         if (result == 0)
@@ -429,11 +430,11 @@ static void serve_one(struct served *served)
     hang_up(served);
     if (served->pid > 0)
         kill(-served->pid, SIGKILL);
-    frame_put(&served->writer, FRAME_EXIT, &served->status, sizeof(served->status));
+    pocket_frame_put(&served->writer, FRAME_EXIT, &served->status, sizeof(served->status));
     while (!frame_is_idle(&served->writer)) {
         struct pollfd port = {.fd = served->port, .events = POLLOUT};
 
-        if (frame_flush(&served->writer, served->port) < 0 ||
+        if (pocket_frame_flush(&served->writer, served->port) < 0 ||
             (poll(&port, 1, -1) > 0 && (port.revents & POLLHUP)))
             break;
     }

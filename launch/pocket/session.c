@@ -127,7 +127,7 @@ static int put_start(struct session *session, const char *const *command)
                    FRAME_START_BYTES);
         return -1;
     }
-    frame_put(&session->writer, FRAME_START, text, length);
+    pocket_frame_put(&session->writer, FRAME_START, text, length);
     free(text);
     return 0;
 }
@@ -137,7 +137,7 @@ static void put_window_size(struct session *session)
     struct winsize size;
 
     if (session->terminal && ioctl(0, TIOCGWINSZ, &size) == 0)
-        frame_put(&session->writer, FRAME_WINDOW_SIZE, &size, sizeof(size));
+        pocket_frame_put(&session->writer, FRAME_WINDOW_SIZE, &size, sizeof(size));
 }
 
 /* Whoever reads our output may be slow, or gone: then the command's writes are lost, and it hears nothing of it but SIGPIPE. */
@@ -156,7 +156,7 @@ static void write_all(struct session *session, int fd, const char *bytes, size_t
             int number = SIGPIPE;
 
             if (errno == EPIPE)
-                frame_put(&session->writer, FRAME_SIGNAL, &number, sizeof(number));
+                pocket_frame_put(&session->writer, FRAME_SIGNAL, &number, sizeof(number));
             return;
         }
     }
@@ -172,7 +172,7 @@ static void take_input(struct session *session)
         return;
     if (got < 0)
         got = 0;
-    frame_put(&session->writer, FRAME_INPUT, bytes, (size_t)got);
+    pocket_frame_put(&session->writer, FRAME_INPUT, bytes, (size_t)got);
     session->credit -= (size_t)got;
     session->input_ended = got == 0;
 }
@@ -188,7 +188,7 @@ static void take_signal(struct session *session, int signals)
     if (number == SIGWINCH)
         put_window_size(session);
     else
-        frame_put(&session->writer, FRAME_SIGNAL, &number, sizeof(number));
+        pocket_frame_put(&session->writer, FRAME_SIGNAL, &number, sizeof(number));
 }
 
 /* An exit status when the session is over, -1 while it is not. */
@@ -199,7 +199,7 @@ static int take_frames(struct session *session)
     uint32_t number = 0;
     int result;
 
-    while ((result = frame_next(&session->reader, &header, &bytes)) > 0) {
+    while ((result = pocket_frame_next(&session->reader, &header, &bytes)) > 0) {
         if (header.length >= sizeof(number))
             memcpy(&number, bytes, sizeof(number));
         switch (header.kind) {
@@ -221,7 +221,7 @@ static int take_frames(struct session *session)
         default:
             result = -EPROTO;
         }
-        frame_drop(&session->reader, &header);
+        pocket_frame_drop(&session->reader, &header);
     }
     if (result == 0)
         return -1;
@@ -261,7 +261,7 @@ static int converse(struct session *session, int signals)
         if (poll(wait, 3, -1) < 0 && errno != EINTR)
             return SESSION_FAILED;
         if (wait[0].revents & ~POLLOUT) {
-            got = frame_fill(&session->reader, session->port);
+            got = pocket_frame_fill(&session->reader, session->port);
             status = take_frames(session);
             if (status >= 0)
                 return status;
@@ -274,7 +274,7 @@ static int converse(struct session *session, int signals)
             take_signal(session, signals);
         if (wait[2].revents)
             take_input(session);
-        if (frame_flush(&session->writer, session->port) < 0) {
+        if (pocket_frame_flush(&session->writer, session->port) < 0) {
             pocket_say("the pocket has gone");
             return SESSION_FAILED;
         }
