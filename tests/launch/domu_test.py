@@ -35,7 +35,7 @@ exec "$FAKE_MPIRUN" "$@"
 class DomuTest(LauncherTest):
     def setUp(self):
         super().setUp()
-        self.place = tempfile.mkdtemp(prefix="caravan-domu.")
+        self.place = tempfile.mkdtemp(prefix="caravan-test.")
         self.domains = os.path.join(self.place, "domains")
         self.run = os.path.join(self.place, "run")
         for name in ("bin", "lib/caravan", "domains", "run"):

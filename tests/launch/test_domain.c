@@ -40,7 +40,7 @@ static void set_up(void)
 {
     char path[128];
 
-    strcpy(root, "/tmp/caravan-domain.XXXXXX");
+    strcpy(root, "/tmp/caravan-test.XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(root));
     snprintf(sys, sizeof(sys), "%s/sys", root);
     snprintf(path, sizeof(path), "%s:/usr/bin:/bin", root);

@@ -27,7 +27,7 @@ static size_t size;
 
 static void set_up(void)
 {
-    strcpy(root, "/tmp/caravan-files.XXXXXX");
+    strcpy(root, "/tmp/caravan-test.XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(root));
     files = files_new(root);
     ck_assert_ptr_nonnull(files);

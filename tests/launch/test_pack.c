@@ -36,7 +36,7 @@ static const char *at(const char *path)
 
 static void set_up(void)
 {
-    char template[] = "/tmp/caravan-pack.XXXXXX";
+    char template[] = "/tmp/caravan-test.XXXXXX";
 
     ck_assert_ptr_nonnull(mkdtemp(template));
     snprintf(root, sizeof(root), "%s", template);

@@ -29,7 +29,7 @@ static void set_up(void)
 {
     char path[256], link[80];
 
-    strcpy(root, "/tmp/caravan-reaper.XXXXXX");
+    strcpy(root, "/tmp/caravan-test.XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(root));
     snprintf(state, sizeof(state), "%s/domains", root);
     snprintf(base, sizeof(base), "%s/run", root);
