@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 
@@ -105,6 +106,10 @@ class Pocket(unittest.TestCase):
             [CARAVAN, "pocket", "shell", "sh", "-c",
              "trap 'echo interrupted; exit 9' INT; echo ready; while :; do sleep 0.1; done"],
             env=self.environment, cwd=self.work, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        # Without this a lost signal would be a test that hangs.
+        guard = threading.Timer(30, process.kill)
+        guard.start()
+        self.addCleanup(guard.cancel)
         self.assertEqual(process.stdout.readline(), b"ready\n")
         os.set_blocking(process.stdin.fileno(), False)
         process.stdin.raw.write(b"x" * 65536)
@@ -119,6 +124,9 @@ class Pocket(unittest.TestCase):
                                     "echo ready; echo $$ >pid; sleep 1000; sleep 1000"],
                                    env=self.environment, cwd=self.work, stdin=subprocess.DEVNULL,
                                    stdout=subprocess.PIPE)
+        guard = threading.Timer(30, process.kill)
+        guard.start()
+        self.addCleanup(guard.cancel)
         self.assertEqual(process.stdout.readline(), b"ready\n")
         process.kill()
         process.wait(10)
