@@ -3,6 +3,7 @@
  * coll/allgather.c: allgather, allgatherv: put the own block in place, then get the others'.
  */
 #include "mpi-shim/coll/algorithms.h"
+#include "mpi-shim/coll/copy.h"
 #include "mpi-shim/coll/inter.h"
 
 /* Put this process's contribution in its place. */
@@ -11,12 +12,7 @@ static int place_own(const void *send, size_t send_count, struct datatype *send_
 {
     if (send == IN_PLACE)
         return 0;
-    if (send_type == type && send_count == count) {
-        datatype_copy(type, at, send, count);
-        return 0;
-    }
-    return coll_sendrecv(send, send_count, send_type, comm->rank, at, count, type, comm->rank,
-                         TAG_ALLGATHER, comm);
+    return own_block(send, send_count, send_type, at, count, type, TAG_ALLGATHER, comm);
 }
 
 int coll_allgather(const void *send, size_t send_count, struct datatype *send_type, void *recv,

@@ -7,6 +7,7 @@
  * Cost: (p - 1) (alpha + n beta); linear saves most of the alphas.
  */
 #include "mpi-shim/coll/algorithms.h"
+#include "mpi-shim/coll/copy.h"
 #include "mpi-shim/coll/inter.h"
 #include "mpi-shim/core/memory.h"
 
@@ -50,6 +51,17 @@ static int exchange_in_place(const struct blocks *blocks, struct comm *comm)
     return error;
 }
 
+/* What a process gives to itself. */
+static int exchange_own(const struct blocks *send, const struct blocks *recv, struct comm *comm)
+{
+    struct datatype *send_type, *recv_type;
+    size_t send_count, recv_count;
+    char *out = block_at(send, comm->rank, &send_count, &send_type);
+    char *in = block_at(recv, comm->rank, &recv_count, &recv_type);
+
+    return own_block(out, send_count, send_type, in, recv_count, recv_type, TAG_ALLTOALL, comm);
+}
+
 static int exchange_at_once(const struct blocks *send, const struct blocks *recv, struct comm *comm)
 {
     int size = comm->size, rank = comm->rank, started = 0, error = 0, waited;
@@ -57,18 +69,20 @@ static int exchange_at_once(const struct blocks *send, const struct blocks *recv
     struct datatype *type;
     size_t count;
 
-    for (int round = 0; round < size && !error; round++) {
+    for (int round = 1; round < size && !error; round++) {
         int from = rank - round < 0 ? rank - round + size : rank - round;
         char *at = block_at(recv, from, &count, &type);
 
         error = coll_recv_start(at, count, type, from, TAG_ALLTOALL, comm, &requests[started++]);
     }
-    for (int round = 0; round < size && !error; round++) {
+    for (int round = 1; round < size && !error; round++) {
         int to = rank + round >= size ? rank + round - size : rank + round;
         char *at = block_at(send, to, &count, &type);
 
         error = coll_send_start(at, count, type, to, TAG_ALLTOALL, comm, &requests[started++]);
     }
+    if (!error)
+        error = exchange_own(send, recv, comm);
     waited = coll_waitall(started, requests);
     free(requests);
     return error ? error : waited;
@@ -76,9 +90,9 @@ static int exchange_at_once(const struct blocks *send, const struct blocks *recv
 
 static int exchange(const struct blocks *send, const struct blocks *recv, struct comm *comm)
 {
-    int size = comm->size, error = 0;
+    int size = comm->size, error = exchange_own(send, recv, comm);
 
-    for (int round = 0; round < size && !error; round++) {
+    for (int round = 1; round < size && !error; round++) {
         int to = comm->rank + round, from = comm->rank - round;
         struct datatype *send_type, *recv_type;
         size_t send_count, recv_count;

@@ -6,6 +6,7 @@
  * Cost: alpha for most; (p - 1) n beta at the root.
  */
 #include "mpi-shim/coll/algorithms.h"
+#include "mpi-shim/coll/copy.h"
 #include "mpi-shim/coll/inter.h"
 #include "mpi-shim/core/memory.h"
 
@@ -30,8 +31,8 @@ static int gather(const void *send, size_t send_count, struct datatype *send_typ
             error = coll_recv_start(at, elements, recv_type, i, TAG_GATHER, comm,
                                     &requests[started++]);
         else if (send != IN_PLACE)
-            error = coll_sendrecv(send, send_count, send_type, root, at, elements, recv_type, root,
-                                  TAG_GATHER, comm);
+            error = own_block(send, send_count, send_type, at, elements, recv_type, TAG_GATHER,
+                              comm);
     }
     waited = coll_waitall(started, requests);
     free(requests);

@@ -6,6 +6,7 @@
  * Cost: (p - 1) (alpha + n beta) at the root.
  */
 #include "mpi-shim/coll/algorithms.h"
+#include "mpi-shim/coll/copy.h"
 #include "mpi-shim/coll/inter.h"
 #include "mpi-shim/core/memory.h"
 
@@ -17,6 +18,8 @@ static int scatter(const void *send, const int *counts, const int *displacements
 {
     struct request **requests;
     int started = 0, error = 0, waited;
+    const void *own = NULL;
+    size_t own_count = 0;
 
     if (comm->rank != root)
         return coll_recv(recv, recv_count, recv_type, root, TAG_SCATTER, comm);
@@ -26,13 +29,17 @@ static int scatter(const void *send, const int *counts, const int *displacements
         const char *at = (const char *)send + place * send_type->extent;
         size_t elements = counts ? (size_t)counts[i] : count;
 
-        if (i != root)
+        if (i != root) {
             error = coll_send_start(at, elements, send_type, i, TAG_SCATTER, comm,
                                     &requests[started++]);
-        else if (recv != IN_PLACE)
-            error = coll_sendrecv(at, elements, send_type, root, recv, recv_count, recv_type, root,
-                                  TAG_SCATTER, comm);
+        } else {
+            own = at;
+            own_count = elements;
+        }
     }
+    if (!error && recv != IN_PLACE) /* while the others receive */
+        error = own_block(own, own_count, send_type, recv, recv_count, recv_type, TAG_SCATTER,
+                          comm);
     waited = coll_waitall(started, requests);
     free(requests);
     return error ? error : waited;

@@ -12,6 +12,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "mpi-shim/coll/copy.h"
 #include "mpi-shim/coll/schedule.h"
 #include "mpi-shim/coll/scratch.h"
 #include "mpi-shim/coll/tags.h"
@@ -347,32 +348,10 @@ static void parts_withdraw(struct schedule *schedule)
 
 /* ---- local steps -------------------------------------------------------------------------------- */
 
-/* As far as it fits. */
-static int copy(const struct step *step)
-{
-    const struct datatype *from = step->from_type, *to = step->to_type;
-    size_t sent = step->from_count * from->size, room = step->to_count * to->size;
-    size_t length = sent < room ? sent : room;
-    char *packed;
-
-    if (from == to && step->from_count <= step->to_count) {
-        datatype_copy(from, step->to, step->from, step->from_count);
-    } else if (to->dense) {
-        datatype_pack(from, step->from, step->from_count, 0, step->to + to->true_lb, length);
-    } else if (from->dense) {
-        datatype_unpack(to, step->to, step->to_count, 0, step->from + from->true_lb, length);
-    } else {
-        packed = memory_get_raw(length ? length : 1);
-        datatype_pack(from, step->from, step->from_count, 0, packed, length);
-        datatype_unpack(to, step->to, step->to_count, 0, packed, length);
-        free(packed);
-    }
-    return sent > room ? ERR_TRUNCATE : 0;
-}
-
 static void copy_run(struct schedule *schedule, const struct step *step)
 {
-    int error = copy(step);
+    int error = block_copy(step->from, step->from_count, step->from_type, step->to, step->to_count,
+                           step->to_type);
 
     if (likely(error == 0))
         return;

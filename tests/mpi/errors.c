@@ -262,6 +262,47 @@ static void refused_duplicate(void)
     MPI_Comm_free(&comm);
 }
 
+/* The block that a process gives to itself is held to the same: 12 bytes into room for 8, through either kind of type. */
+static void own_block(void)
+{
+    enum { GATHER, SCATTER, ALLGATHER, ALLTOALL, CALLS };
+    const int three = 3, two = 2, none = 0;
+    int in[8] = {1, 2, 3, 4, 5, 6, 7, 8}, out[8];
+    MPI_Datatype gap, wider;
+
+    MPI_Type_create_resized(MPI_INT, 0, 2 * sizeof(int), &gap);
+    MPI_Type_create_resized(MPI_INT, 0, 3 * sizeof(int), &wider);
+    MPI_Type_commit(&gap);
+    MPI_Type_commit(&wider);
+    MPI_Comm_set_errhandler(MPI_COMM_SELF, MPI_ERRORS_RETURN);
+    for (int i = 0; i < CALLS; i++) {
+        for (int gaps = 0; gaps < 2; gaps++) {
+            MPI_Datatype from = gaps ? gap : MPI_INT, to = gaps ? wider : MPI_INT;
+            int step = gaps ? 3 : 1, error;
+
+            for (int sent = 2; sent <= 3; sent++) {
+                memset(out, 0xaa, sizeof(out));
+                if (i == GATHER)
+                    error = MPI_Gatherv(in, sent, from, out, &two, &none, to, 0, MPI_COMM_SELF);
+                else if (i == SCATTER)
+                    error = MPI_Scatterv(in, sent == 3 ? &three : &two, &none, from, out, 2, to, 0,
+                                         MPI_COMM_SELF);
+                else if (i == ALLGATHER)
+                    error = MPI_Allgather(in, sent, from, out, 2, to, MPI_COMM_SELF);
+                else
+                    error = MPI_Alltoall(in, sent, from, out, 2, to, MPI_COMM_SELF);
+                require(class_of(error) == (sent == 3 ? MPI_ERR_TRUNCATE : MPI_SUCCESS));
+                require(out[0] == 1 && out[step] == (gaps ? 3 : 2));
+                require(untouched(out + 1, (size_t)(step - 1) * sizeof(int), 0xaa));
+                require(untouched(out + step + 1, sizeof(out) - (size_t)(step + 1) * sizeof(int),
+                                  0xaa));
+            }
+        }
+    }
+    MPI_Type_free(&gap);
+    MPI_Type_free(&wider);
+}
+
 int main(int argc, char **argv)
 {
     test_start(&argc, &argv);
@@ -278,6 +319,7 @@ int main(int argc, char **argv)
     MPI_Barrier(MPI_COMM_WORLD);
     disagreeing();
     too_much();
+    own_block();
     freed_communicator();
     failed_duplicate();
     refused_duplicate();

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * coll/copy.c: copying between buffers of one process. Hot: own_block, which a rooted operation does once a call.
+ */
+#include "mpi-shim/coll/copy.h"
+#include "mpi-shim/core/memory.h"
+
+#include <stdlib.h>
+
+int block_copy(const void *from, size_t from_count, const struct datatype *from_type, void *to,
+               size_t to_count, const struct datatype *to_type)
+{
+    size_t sent = from_count * from_type->size, room = to_count * to_type->size;
+    size_t length = sent < room ? sent : room;
+    char *packed;
+
+    if (from_type == to_type && from_count <= to_count) {
+        datatype_copy(from_type, to, from, from_count);
+    } else if (to_type->dense) {
+        datatype_pack(from_type, from, from_count, 0, (char *)to + to_type->true_lb, length);
+    } else if (from_type->dense) {
+        datatype_unpack(to_type, to, to_count, 0, (const char *)from + from_type->true_lb, length);
+    } else {
+        packed = memory_get_raw(length ? length : 1);
+        datatype_pack(from_type, from, from_count, 0, packed, length);
+        datatype_unpack(to_type, to, to_count, 0, packed, length);
+        free(packed);
+    }
+    return sent > room ? ERR_TRUNCATE : 0;
+}
+
+int own_block(const void *send, size_t send_count, struct datatype *send_type, void *recv,
+              size_t recv_count, struct datatype *recv_type, int tag, struct comm *comm)
+{
+    size_t length = send_count * send_type->size;
+
+    if (unlikely(length > recv_count * recv_type->size))
+        return coll_sendrecv(send, send_count, send_type, comm->rank, recv, recv_count, recv_type,
+                             comm->rank, tag, comm);
+    return length ? block_copy(send, send_count, send_type, recv, recv_count, recv_type) : 0;
+}
