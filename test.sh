@@ -33,7 +33,7 @@ packages=(
     libopenmpi-dev openmpi-bin mpich libmpich-dev           # mpi.h, and what we compare with
     libxen-dev xen-hypervisor-4.17-amd64                    # the guest and the pocket Xen
     qemu-system-x86 busybox-static cpio xz-utils
-    netpipe-openmpi libboost-mpi-dev libfftw3-mpi-dev       # programs and libraries that nobody here wrote
+    netpipe-openmpi libboost-mpi-dev libfftw3-mpi-dev libfftw3-dev  # programs and libraries that nobody here wrote
     hpcc mumps-test scalapack-mpi-test
     python3-mpi4py binutils
     iproute2 ethtool libcap2-bin python3 gnuplot-nox        # namespaces, capabilities, comparisons
