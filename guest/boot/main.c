@@ -3,6 +3,7 @@
 #include "guest/boot/boot.h"
 #include "guest/boot/options.h"
 #include "guest/boot/trap.h"
+#include "guest/linux/channel.h"
 #include "guest/linux/file.h"
 #include "guest/linux/process.h"
 #include "guest/mm/page.h"
@@ -21,10 +22,10 @@ const struct start_info *boot_info;
 
 static void directory_init(void)
 {
-    struct inode *directory = path_inode(options.directory);
+    struct inode *directory = path_inode(process.directory);
 
     if (!directory || !S_ISDIR(directory->mode)) {
-        log_error("the directory %s is not in the initrd: / instead", options.directory);
+        log_error("the directory %s is not in the initrd: / instead", process.directory);
         return;
     }
     inode_hold(directory);
@@ -57,7 +58,13 @@ void kernel_main(const struct start_info *info, uint64_t boot_stack)
     random_init(options.seed);
     device_init();
     proc_init();
-    descriptor_init(options.standard_input);
+    if (options.control) {
+        if (channel_open())
+            process_exit(EXIT_NOT_RUN);
+        channel_descriptors();
+    } else {
+        descriptor_init(options.standard_input);
+    }
     directory_init();
 
     error = process_load(&first_registers);

@@ -3,12 +3,14 @@
 #include "guest/linux/file.h"
 #include "guest/linux/process.h"
 
-#define TEXT_MAX 32768
+#define TEXT_MAX    32768
+#define STRINGS_MAX 512 /* arguments, and variables */
 
-struct options options = {.standard_input = "/dev/null", .directory = "/", .seed = ""};
+struct options options = {.standard_input = "/dev/null", .seed = ""};
 
 static char text[TEXT_MAX]; /* the words, NUL-terminated, as they were taken apart */
 static size_t text_used;
+static const char *arguments[STRINGS_MAX + 1 + PROCESS_SPARE], *variables[STRINGS_MAX + 1];
 static unsigned argument_count, variable_count;
 static bool program_begun;
 
@@ -46,8 +48,8 @@ static const char *word_next(const char **line, int *error)
 
 static int strings_add(const char **strings, unsigned *count, const char *word)
 {
-    if (*count == PROCESS_STRINGS) {
-        log_error("the command line has more than %u arguments or variables", PROCESS_STRINGS);
+    if (*count == STRINGS_MAX) {
+        log_error("the command line has more than %u arguments or variables", STRINGS_MAX);
         return -E2BIG;
     }
     strings[(*count)++] = word;
@@ -66,7 +68,7 @@ static int words_parse(const char *line)
             error = option_set(word);
         else {
             program_begun = true;
-            error = strings_add(process.arguments, &argument_count, word);
+            error = strings_add(arguments, &argument_count, word);
         }
     }
     return error;
@@ -95,11 +97,11 @@ static int option_set(const char *word)
     size_t length = (size_t)(value - word);
 
     if (strncmp(word, "env=", length) == 0)
-        return strings_add(process.environment, &variable_count, value);
+        return strings_add(variables, &variable_count, value);
     if (strncmp(word, "file=", length) == 0)
         return file_parse(value);
     if (strncmp(word, "cwd=", length) == 0)
-        options.directory = value;
+        process.directory = value;
     else if (strncmp(word, "stdin=", length) == 0)
         options.standard_input = value;
     else if (strncmp(word, "stack=", length) == 0)
@@ -112,6 +114,8 @@ static int option_set(const char *word)
         options.seed = value;
     else if (strncmp(word, "hostname=", length) == 0)
         process_hostname = value;
+    else if (strncmp(word, "control=", length) == 0)
+        options.control = string_number(value, NULL);
     else
         log_error("unknown option %s on the kernel's command line", word);
     return 0;
@@ -121,11 +125,13 @@ int options_parse(const char *line)
 {
     int error = words_parse(line);
 
-    if (!error && !argument_count) {
+    process.arguments = arguments;
+    process.environment = variables;
+    process.program = arguments[0];
+    if (!error && !argument_count && !options.control) {
         log_error("the command line names no program: [option=value ...] [--] program [argument "
                   "...]");
         error = -EINVAL;
     }
-    process.program = process.arguments[0];
     return error;
 }

@@ -15,6 +15,7 @@
  *     counters=1       counts of system calls, faults and memory when the program ends
  *     seed=TEXT        more for the random numbers' seed
  *     hostname=NAME    what uname tells
+ *     control=1        all of it comes over the control channel (linux/channel.h), and no program is named here
  */
 #ifndef GUEST_BOOT_OPTIONS_H
 #define GUEST_BOOT_OPTIONS_H
@@ -23,7 +24,7 @@
 
 struct options {
     const char *standard_input;
-    const char *directory;
+    bool control;
     const char *seed;
 };
 extern struct options options;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Formatted text and the kernel's messages. */
 #include "guest/kernel.h"
+#include "guest/linux/channel.h"
 #include "guest/xen/console.h"
 
 enum log_level log_level = LOG_WARNING;
@@ -162,6 +163,8 @@ void log_print(enum log_level level, const char *format, ...)
     va_end(arguments);
     used = MIN(used, sizeof line - 2);
     line[used++] = '\n';
+    if (channel_log(line, used))
+        return;
     console_line_start();
     console_write(line, used);
 }

@@ -17,6 +17,7 @@ struct file;
 struct flock;
 struct iovec;
 struct itimerval;
+struct message;
 struct new_utsname;
 struct path;
 struct pollfd;
@@ -128,6 +129,10 @@ long sys_fchdir(int descriptor);
 /* pipe.c */
 long sys_pipe(int *descriptors);
 long sys_pipe2(int *descriptors, unsigned flags);
+
+/* stream.c */
+long sys_sendmsg(int descriptor, const struct message *from, unsigned flags);
+long sys_recvmsg(int descriptor, struct message *to, unsigned flags);
 
 /* memory.c */
 long sys_brk(uint64_t end);

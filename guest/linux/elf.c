@@ -6,6 +6,7 @@
 #include "guest/linux/calls.h"
 #include "guest/linux/process.h"
 #include "guest/linux/user.h"
+#include "guest/mm/page.h"
 #include "guest/mm/vm.h"
 
 #include <linux/auxvec.h>
@@ -15,6 +16,7 @@
 #define HEADERS_MAX     64
 #define SCRIPT_LINE     256
 #define STACK_EXTRA     0x20000 /* arguments and environment come on top of the stack's size */
+#define STACK_WORDS     64      /* what lies below them but for their addresses */
 #define HWCAP2_FSGSBASE 2
 
 struct program {
@@ -219,7 +221,7 @@ static int script_arguments(struct program *program)
         added = 2;
     while (process.arguments[count])
         count++;
-    if (!*name || count + added > PROCESS_STRINGS)
+    if (!*name)
         return bad(program, -ENOEXEC, "its first line names no interpreter");
     for (unsigned i = count + 1; i-- > 0;)
         process.arguments[i + added] = process.arguments[i];
@@ -247,11 +249,10 @@ static uint64_t stack_push(struct stack *stack, const void *bytes, size_t size)
 static int stack_build(const struct program *program, const struct program *interpreter,
                        struct registers *registers)
 {
-    static uint64_t words[2 * PROCESS_STRINGS + 64];
     uint64_t size = page_up(process.stack_size) + STACK_EXTRA, vdso = vdso_map();
     struct stack stack = {.at = VM_STACK_TOP - 16};
     uint8_t random[16];
-    uint64_t count = 1, arguments = 0, random_at, platform_at, name_at;
+    uint64_t count = 1, arguments = 0, variables = 0, random_at, platform_at, name_at, *words;
     int64_t mapped = vm_map(VM_STACK_TOP - size, size, PROT_READ | PROT_WRITE,
                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, NULL, 0);
 
@@ -259,13 +260,20 @@ static int stack_build(const struct program *program, const struct program *inte
         return (int)mapped;
     vm_name((uint64_t)mapped, "[stack]", true);
 
+    while (process.arguments[arguments])
+        arguments++;
+    while (process.environment[variables])
+        variables++;
+    words = page_alloc_row(page_up((arguments + variables + STACK_WORDS) * sizeof *words) /
+                           PAGE_SIZE);
+    if (!words)
+        return -ENOMEM;
     name_at = stack_push(&stack, process.executable, strlen(process.executable) + 1);
-    for (; process.arguments[arguments]; arguments++)
-        words[count++] = stack_push(&stack, process.arguments[arguments],
-                                    strlen(process.arguments[arguments]) + 1);
     words[0] = arguments;
+    for (uint64_t i = 0; i < arguments; i++)
+        words[count++] = stack_push(&stack, process.arguments[i], strlen(process.arguments[i]) + 1);
     words[count++] = 0;
-    for (unsigned i = 0; process.environment[i]; i++)
+    for (uint64_t i = 0; i < variables; i++)
         words[count++] = stack_push(&stack, process.environment[i],
                                     strlen(process.environment[i]) + 1);
     words[count++] = 0;
@@ -284,10 +292,10 @@ static int stack_build(const struct program *program, const struct program *inte
         AT_BASE,         interpreter ? interpreter->base : 0,
         AT_FLAGS,        0,
         AT_ENTRY,        program->base + program->header.e_entry,
-        AT_UID,          0,
-        AT_EUID,         0,
-        AT_GID,          0,
-        AT_EGID,         0,
+        AT_UID,          process.user,
+        AT_EUID,         process.user,
+        AT_GID,          process.group,
+        AT_EGID,         process.group,
         AT_SECURE,       0,
         AT_RANDOM,       random_at,
         AT_HWCAP2,       cpu.fsgsbase ? HWCAP2_FSGSBASE : 0,
@@ -301,7 +309,11 @@ static int stack_build(const struct program *program, const struct program *inte
     memcpy(words + count, auxiliary + skip, sizeof auxiliary - skip * sizeof *auxiliary);
     count += ARRAY_SIZE(auxiliary) - skip;
     stack.at = (stack.at - 8 * count) & ~UINT64_C(15);
-    if (user_write((void *)stack.at, words, 8 * count) || stack.failed)
+    if (user_write((void *)stack.at, words, 8 * count))
+        stack.failed = true;
+    for (uint64_t at = 0; at < count * sizeof *words; at += PAGE_SIZE)
+        page_put((char *)words + at);
+    if (stack.failed)
         return -ENOMEM;
     registers->rsp = stack.at;
     return 0;

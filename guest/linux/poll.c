@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Waiting: for descriptors, for time, for anything. */
 #include "guest/linux/calls.h"
+#include "guest/linux/channel.h"
 #include "guest/linux/file.h"
 #include "guest/linux/process.h"
 #include "guest/linux/signal.h"
@@ -19,19 +20,54 @@
 #define SELECT_IN  (POLLIN | POLLRDNORM | POLLRDBAND | POLLHUP | POLLERR)
 #define SELECT_OUT (POLLOUT | POLLWRNORM | POLLWRBAND | POLLERR)
 
+static bool any_pending(const evtchn_port_t *ports, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (event_pending(ports[i]))
+            return true;
+    return false;
+}
+
+/* Sleep with the control channel among what can wake us: a signal may come over it. Like event_wait, but for 0, which is also
+ * the answer when nothing but the channel has rung. */
+static int wait_with_channel(const evtchn_port_t *ports, unsigned count, uint64_t until)
+{
+    evtchn_port_t all[EVENT_WAIT_MAX];
+
+    assert(count < EVENT_WAIT_MAX);
+    memcpy(all, ports, count * sizeof *ports);
+    all[count] = channel_port();
+    return event_wait(all, count + 1, until);
+}
+
+static bool waits_for_channel(const evtchn_port_t *ports, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (ports[i] == channel_port())
+            return true;
+    return false;
+}
+
 int process_wait(const uint32_t *ports, unsigned count, uint64_t deadline)
 {
+    bool for_channel = channel_on && waits_for_channel(ports, count);
+
     for (;;) {
         uint64_t timer = signal_timer(), until = MIN(deadline, timer);
         int result;
 
+        if (channel_on && channel_receive() && for_channel)
+            return 0;
         if (signal_due())
             return -EINTR;
-        if (until == TIME_NEVER && !count) {
+        if (until == TIME_NEVER && !count && !channel_on) {
             log_error("%s waits for ever: no timer runs and no event can come", process.name);
             process_killed(SIGKILL);
         }
-        result = event_wait(ports, count, until);
+        result = channel_on ? wait_with_channel(ports, count, until)
+                            : event_wait(ports, count, until);
+        if (result == 0 && channel_on && !any_pending(ports, count))
+            continue;
         if (result == 0)
             return 0;
         if (result != -ETIMEDOUT)
@@ -69,7 +105,7 @@ static int poll_look(struct pollfd *polls, unsigned count, evtchn_port_t *ports,
             polls[i].revents = (short)(file_events(file) & wanted);
             if (file->ops->ports)
                 *port_count += file->ops->ports(file, ports + *port_count,
-                                                EVENT_WAIT_MAX - *port_count);
+                                                PROCESS_WAIT_MAX - *port_count);
         }
         ready += polls[i].revents != 0;
     }
@@ -79,7 +115,7 @@ static int poll_look(struct pollfd *polls, unsigned count, evtchn_port_t *ports,
 static long poll_wait(struct pollfd *polls, unsigned count, uint64_t deadline)
 {
     for (;;) {
-        evtchn_port_t ports[EVENT_WAIT_MAX];
+        evtchn_port_t ports[PROCESS_WAIT_MAX];
         unsigned port_count;
         int result = poll_look(polls, count, ports, &port_count);
 

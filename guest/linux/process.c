@@ -4,6 +4,7 @@
 #include "guest/boot/boot.h"
 #include "guest/dev/device.h"
 #include "guest/linux/calls.h"
+#include "guest/linux/channel.h"
 #include "guest/linux/signal.h"
 #include "guest/linux/user.h"
 #include "guest/mm/page.h"
@@ -26,7 +27,7 @@
 #include <linux/wait.h>
 #include <xen/sched.h>
 
-struct process process = {.umask = 022, .stack_size = 8 << 20};
+struct process process = {.umask = 022, .stack_size = 8 << 20, .directory = "/"};
 struct counters counters;
 bool counters_shown;
 const char *process_hostname = "caravan";
@@ -35,8 +36,9 @@ static uint64_t process_started;
 
 /* The end */
 
-static void process_end(void) __attribute__((noreturn));
-static void process_end(void)
+/* `status` as waitpid gives it. */
+static void process_end(int status) __attribute__((noreturn));
+static void process_end(int status)
 {
     if (counters_shown) {
         struct page_counts counts;
@@ -59,20 +61,24 @@ static void process_end(void)
     for (int i = 0; i < FILE_COUNT; i++)
         descriptor_replace(i, NULL);
     device_ethq_stop();
+    if (channel_on)
+        channel_exit(status);
     /* Under QEMU with -no-reboot, as dom0, a reboot ends the emulator; a power-off would leave it. */
     boot_shutdown(boot_is_dom0() ? SHUTDOWN_reboot : SHUTDOWN_poweroff);
 }
 
 void process_exit(int status)
 {
-    log_print(LOG_ERROR, "exit status %d", status & 255);
-    process_end();
+    if (!channel_on)
+        log_print(LOG_ERROR, "exit status %d", status & 255);
+    process_end((status & 255) << 8);
 }
 
 void process_killed(int signal)
 {
-    log_print(LOG_ERROR, "killed by signal %d (%s)", signal, signal_name(signal));
-    process_end();
+    if (!channel_on)
+        log_print(LOG_ERROR, "killed by signal %d (%s)", signal, signal_name(signal));
+    process_end(signal);
 }
 
 void process_out_of_memory(void)
@@ -98,7 +104,7 @@ long sys_exit_group(int status)
     process_exit(status);
 }
 
-/* Identity: one process, root, in a session of its own */
+/* Identity: one process, in a session of its own */
 
 long sys_getpid(void)
 {
@@ -117,49 +123,46 @@ long sys_gettid(void)
 
 long sys_getuid(void)
 {
-    return 0;
+    return process.user;
 }
 
 long sys_geteuid(void)
 {
-    return 0;
+    return process.user;
 }
 
 long sys_getgid(void)
 {
-    return 0;
+    return process.group;
 }
 
 long sys_getegid(void)
 {
-    return 0;
+    return process.group;
 }
 
-static long three_zeros(uint32_t *a, uint32_t *b, uint32_t *c)
+static long three_times(uint32_t number, uint32_t *a, uint32_t *b, uint32_t *c)
 {
-    uint32_t zero = 0;
-
-    return user_write(a, &zero, 4) || user_write(b, &zero, 4) || user_write(c, &zero, 4) ? -EFAULT
-                                                                                         : 0;
+    return user_write(a, &number, 4) || user_write(b, &number, 4) || user_write(c, &number, 4)
+               ? -EFAULT
+               : 0;
 }
 
 long sys_getresuid(uint32_t *real, uint32_t *effective, uint32_t *saved)
 {
-    return three_zeros(real, effective, saved);
+    return three_times(process.user, real, effective, saved);
 }
 
 long sys_getresgid(uint32_t *real, uint32_t *effective, uint32_t *saved)
 {
-    return three_zeros(real, effective, saved);
+    return three_times(process.group, real, effective, saved);
 }
 
 long sys_getgroups(int count, uint32_t *groups)
 {
-    uint32_t root = 0;
-
     if (count < 0)
         return -EINVAL;
-    return count && user_write(groups, &root, sizeof root) ? -EFAULT : 1;
+    return count && user_write(groups, &process.group, sizeof process.group) ? -EFAULT : 1;
 }
 
 static bool process_self(int id)

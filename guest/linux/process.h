@@ -5,15 +5,19 @@
 
 #include "guest/kernel.h"
 
-#define PROCESS_ID      100
-#define PROCESS_PARENT  1
-#define PROCESS_STRINGS 512 /* arguments, and variables */
+#define PROCESS_ID     100
+#define PROCESS_PARENT 1
+#define PROCESS_SPARE  2 /* room behind the arguments: a script's interpreter and its argument */
 
 struct process {
-    const char *program; /* the path given */
-    const char *arguments[PROCESS_STRINGS + 1];
-    const char *environment[PROCESS_STRINGS + 1];
-    char name[16]; /* PR_SET_NAME */
+    const char *program;    /* the path given */
+    const char **arguments; /* ended by NULL, with PROCESS_SPARE more behind it */
+    const char **environment;
+    const char *directory; /* it starts in */
+    uint32_t user, group;
+    uint32_t terminal; /* bit N: descriptor N of its streams is a terminal */
+    int control;       /* the descriptor of its control stream, where there is one */
+    char name[16];     /* PR_SET_NAME */
     unsigned umask;
     char executable[256]; /* the absolute path, for /proc/self/exe */
     uint64_t stack_size;

@@ -3,6 +3,7 @@
 #include "guest/linux/syscall.h"
 #include "guest/boot/trap.h"
 #include "guest/linux/calls.h"
+#include "guest/linux/channel.h"
 #include "guest/linux/process.h"
 #include "guest/linux/signal.h"
 
@@ -43,6 +44,7 @@ bool syscall_handle(struct registers *registers)
             registers->r9);
     else
         registers->rax = (uint64_t)syscall_unknown(number);
+    channel_look();
     if (unlikely(signal_attention))
         signal_deliver(registers);
     /* The short way back loses what sigreturn and handlers change. */

@@ -34,6 +34,8 @@ extern struct registers *user_registers;
     X(fchownat) X(utimensat) X(umask) X(getcwd) X(chdir) X(fchdir) \
     /* pipe.c */ \
     X(pipe) X(pipe2) \
+    /* stream.c */ \
+    X(sendmsg) X(recvmsg) \
     /* memory.c */ \
     X(brk) X(mmap) X(munmap) X(mprotect) X(mremap) X(madvise) X(msync) X(mincore) X(mlock) \
     X(munlock) X(mlockall) X(munlockall) \
@@ -59,6 +61,8 @@ extern struct registers *user_registers;
 
 /* Handlers take up to six registers, as they need. */
 typedef long syscall_function(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
+
+#define PROCESS_WAIT_MAX 127 /* ports: what Xen takes, but for the control channel's */
 
 /* Sleep until `deadline` (time_now), an event on one of `ports`, or a signal. 0: an event; -ETIMEDOUT;
  * -EINTR. */
