@@ -54,10 +54,38 @@ struct channel_start {
     uint32_t control;  /* the descriptor that the control stream is to have (PMI_FD) */
 };
 
+/* What a guest may ask for. Numbers, structures and flags are those of Linux on x86-64, whose system calls it serves. */
+enum file_operation {
+    FILE_OPEN = 1, /* path, flags, mode -> handle, struct stat */
+    FILE_CLOSE,    /* handle */
+    FILE_READ,     /* handle, length; offset, or -1: where the file is -> bytes */
+    FILE_WRITE,    /* handle, data; offset, or -1. All of it, or an error */
+    FILE_SEEK,     /* handle, offset, flags: SEEK_SET, ... -> offset */
+    FILE_STAT,     /* path (or handle, without one), flags: AT_SYMLINK_NOFOLLOW -> struct stat */
+    FILE_STATFS,   /* path or handle -> struct statfs */
+    FILE_TRUNCATE, /* path or handle, offset: the new length */
+    FILE_ALLOCATE, /* handle, flags, offset, length: fallocate */
+    FILE_SYNC,     /* handle; flags 1: the data alone */
+    FILE_LIST,     /* handle, length -> struct linux_dirent64 ...; no bytes: the end */
+    FILE_LOCK, /* handle, flags: F_GETLK or F_SETLK, data: struct flock -> struct flock. F_SETLKW: -EAGAIN, ask again */
+    FILE_FLOCK,  /* handle, flags: LOCK_SH, ... always as with LOCK_NB */
+    FILE_ACCESS, /* path, mode */
+    FILE_MODE,   /* path or handle, mode: chmod */
+    FILE_OWNER, /* path or handle, flags: AT_SYMLINK_NOFOLLOW, mode: the user, length: the group: chown */
+    FILE_TIMES,    /* path or handle, flags, data: two struct timespec */
+    FILE_UNLINK,   /* path, flags: AT_REMOVEDIR */
+    FILE_MKDIR,    /* path, mode */
+    FILE_RENAME,   /* path, second, flags as renameat2 */
+    FILE_LINK,     /* path, second, flags: AT_SYMLINK_FOLLOW */
+    FILE_SYMLINK,  /* path: what it leads to; second: the link */
+    FILE_READLINK, /* path, length -> bytes */
+    FILE_OPERATIONS,
+};
+
 /* One request for a file: this, then `path_size` bytes of path, `second_size` of a second one (each with its NUL; 0: none),
- * `data_size` of data. Operations are those of launch/files.h. */
+ * `data_size` of data. */
 struct channel_file {
-    uint32_t operation;
+    uint32_t operation; /* enum file_operation */
     uint32_t handle;
     uint32_t flags;
     uint32_t mode;

@@ -58,7 +58,8 @@ static int64_t result_of(int64_t result)
     return result < 0 ? -errno : result;
 }
 
-static int64_t serve_open(struct files *files, const struct file_request *request)
+static int64_t serve_open(struct files *files, const struct file_request *request, void *answer,
+                          size_t *size)
 {
     /* What concerns this process is not the guest's: no controlling terminal, no signals, no inheritance. */
     const uint32_t known = O_ACCMODE | O_CREAT | O_EXCL | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC |
@@ -85,6 +86,8 @@ static int64_t serve_open(struct files *files, const struct file_request *reques
     files->fd[handle] = fd;
     if (handle == files->used)
         files->used++;
+    memcpy(answer, &status, sizeof(status));
+    *size = sizeof(status);
     return handle;
 }
 
@@ -221,6 +224,16 @@ static int64_t serve_mode(struct files *files, int fd, const struct file_request
                                    : fchmod(fd, mode));
 }
 
+static int64_t serve_owner(struct files *files, int fd, const struct file_request *request)
+{
+    uid_t user = request->mode;
+    gid_t group = (gid_t)request->length;
+
+    return result_of(request->path ? fchownat(files->directory, request->path, user, group,
+                                              (int)(request->flags & AT_SYMLINK_NOFOLLOW))
+                                   : fchown(fd, user, group));
+}
+
 static int64_t serve_stat(struct files *files, int fd, const struct file_request *request,
                           void *answer, size_t *size)
 {
@@ -251,27 +264,17 @@ static int64_t serve_readlink(struct files *files, const struct file_request *re
 enum wants { PATH = 1, HANDLE = 2, EITHER = 4, SECOND = 8 };
 
 static const uint8_t wanted[FILE_OPERATIONS] = {
-    [FILE_OPEN] = PATH,
-    [FILE_CLOSE] = HANDLE,
-    [FILE_READ] = HANDLE,
-    [FILE_WRITE] = HANDLE,
-    [FILE_SEEK] = HANDLE,
-    [FILE_STAT] = EITHER,
-    [FILE_STATFS] = EITHER,
-    [FILE_TRUNCATE] = EITHER,
-    [FILE_ALLOCATE] = HANDLE,
-    [FILE_SYNC] = HANDLE,
-    [FILE_LIST] = HANDLE,
-    [FILE_LOCK] = HANDLE,
-    [FILE_FLOCK] = HANDLE,
-    [FILE_ACCESS] = PATH,
-    [FILE_MODE] = EITHER,
-    [FILE_TIMES] = EITHER,
-    [FILE_UNLINK] = PATH,
-    [FILE_MKDIR] = PATH,
-    [FILE_RENAME] = PATH | SECOND,
-    [FILE_LINK] = PATH | SECOND,
-    [FILE_SYMLINK] = PATH | SECOND,
+    [FILE_OPEN] = PATH,          [FILE_CLOSE] = HANDLE,
+    [FILE_READ] = HANDLE,        [FILE_WRITE] = HANDLE,
+    [FILE_SEEK] = HANDLE,        [FILE_STAT] = EITHER,
+    [FILE_STATFS] = EITHER,      [FILE_TRUNCATE] = EITHER,
+    [FILE_ALLOCATE] = HANDLE,    [FILE_SYNC] = HANDLE,
+    [FILE_LIST] = HANDLE,        [FILE_LOCK] = HANDLE,
+    [FILE_FLOCK] = HANDLE,       [FILE_ACCESS] = PATH,
+    [FILE_MODE] = EITHER,        [FILE_OWNER] = EITHER,
+    [FILE_TIMES] = EITHER,       [FILE_UNLINK] = PATH,
+    [FILE_MKDIR] = PATH,         [FILE_RENAME] = PATH | SECOND,
+    [FILE_LINK] = PATH | SECOND, [FILE_SYMLINK] = PATH | SECOND,
     [FILE_READLINK] = PATH,
 };
 
@@ -293,7 +296,7 @@ int64_t files_serve(struct files *files, const struct file_request *request, voi
     }
     switch (request->operation) {
     case FILE_OPEN:
-        return serve_open(files, request);
+        return serve_open(files, request, answer, size);
     case FILE_CLOSE:
         return serve_close(files, request);
     case FILE_READ:
@@ -323,6 +326,8 @@ int64_t files_serve(struct files *files, const struct file_request *request, voi
         return result_of(faccessat(at, request->path, (int)(request->mode & 7), 0));
     case FILE_MODE:
         return serve_mode(files, fd, request);
+    case FILE_OWNER:
+        return serve_owner(files, fd, request);
     case FILE_TIMES:
         return serve_times(files, fd, request);
     case FILE_UNLINK:
@@ -332,7 +337,8 @@ int64_t files_serve(struct files *files, const struct file_request *request, voi
     case FILE_RENAME:
         return result_of(renameat2(at, request->path, at, request->second, request->flags));
     case FILE_LINK:
-        return result_of(linkat(at, request->path, at, request->second, 0));
+        return result_of(linkat(at, request->path, at, request->second,
+                                (int)(request->flags & AT_SYMLINK_FOLLOW)));
     case FILE_SYMLINK:
         return result_of(symlinkat(request->path, at, request->second));
     case FILE_READLINK:

@@ -15,36 +15,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "control/channel.h"
+
 enum {
     FILES_MAX_OPEN = 4096,
-    FILES_MAX_DATA = 64 << 10, /* of one read, write, or listing */
-};
-
-/* Numbers, structures and flags are those of Linux on x86-64, whose system calls the guest serves. */
-enum file_operation {
-    FILE_OPEN = 1, /* path, flags, mode -> handle */
-    FILE_CLOSE,    /* handle */
-    FILE_READ,     /* handle, length; offset, or -1: where the file is -> bytes */
-    FILE_WRITE,    /* handle, data; offset, or -1. All of it, or an error */
-    FILE_SEEK,     /* handle, offset, flags: SEEK_SET, ... -> offset */
-    FILE_STAT,     /* path (or handle, without one), flags: AT_SYMLINK_NOFOLLOW -> struct stat */
-    FILE_STATFS,   /* path or handle -> struct statfs */
-    FILE_TRUNCATE, /* path or handle, offset: the new length */
-    FILE_ALLOCATE, /* handle, flags, offset, length: fallocate */
-    FILE_SYNC,     /* handle; flags 1: the data alone */
-    FILE_LIST,     /* handle, length -> struct linux_dirent64 ...; no bytes: the end */
-    FILE_LOCK, /* handle, flags: F_GETLK or F_SETLK, data: struct flock -> struct flock. F_SETLKW: -EAGAIN, ask again */
-    FILE_FLOCK,    /* handle, flags: LOCK_SH, ... always as with LOCK_NB */
-    FILE_ACCESS,   /* path, mode */
-    FILE_MODE,     /* path or handle, mode: chmod */
-    FILE_TIMES,    /* path or handle, flags, data: two struct timespec */
-    FILE_UNLINK,   /* path, flags: AT_REMOVEDIR */
-    FILE_MKDIR,    /* path, mode */
-    FILE_RENAME,   /* path, second, flags as renameat2 */
-    FILE_LINK,     /* path, second */
-    FILE_SYMLINK,  /* path: what it leads to; second: the link */
-    FILE_READLINK, /* path, length -> bytes */
-    FILE_OPERATIONS,
+    FILES_MAX_DATA = CHANNEL_FILE_DATA, /* of one read, write, or listing */
 };
 
 struct file_request {

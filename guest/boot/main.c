@@ -5,6 +5,7 @@
 #include "guest/boot/trap.h"
 #include "guest/linux/channel.h"
 #include "guest/linux/file.h"
+#include "guest/linux/host.h"
 #include "guest/linux/process.h"
 #include "guest/mm/page.h"
 #include "guest/mm/table.h"
@@ -57,15 +58,16 @@ void kernel_main(const struct start_info *info, uint64_t boot_stack)
         process_exit(EXIT_NOT_FOUND);
     random_init(options.seed);
     device_init();
-    proc_init();
+    proc_init(options.control);
     if (options.control) {
         if (channel_open())
             process_exit(EXIT_NOT_RUN);
         channel_descriptors();
+        snprintf(host_directory, sizeof host_directory, "%s", process.directory);
     } else {
         descriptor_init(options.standard_input);
+        directory_init();
     }
-    directory_init();
 
     error = process_load(&first_registers);
     if (error)

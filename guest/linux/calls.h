@@ -37,6 +37,9 @@ struct tms;
 int name_find(int directory, const char *user_name, bool follow, bool empty, struct path *path);
 /* The same where it has to be there: -ENOENT. */
 long name_existing(int directory, const char *name, bool follow, bool empty, struct path *path);
+/* The same two for a name that is to be changed, or whose file is: it is taken out of the cache of the host's files. */
+int name_change(int directory, const char *name, bool follow, struct path *path);
+long name_change_existing(int directory, const char *name, bool follow, struct path *path);
 /* /dev/stdin, /dev/fd/N and /proc/self/fd/N name the file behind a descriptor. NULL: another name, or no
  * such file. */
 struct file *name_descriptor(const char *name);

@@ -2,6 +2,7 @@
 /* Opening, closing and duplicating. */
 #include "guest/linux/calls.h"
 #include "guest/linux/file.h"
+#include "guest/linux/host.h"
 #include "guest/linux/process.h"
 #include "guest/linux/user.h"
 
@@ -57,11 +58,17 @@ static long open_path(struct path *path, unsigned flags, unsigned mode)
 long sys_openat(int directory, const char *user_name, unsigned flags, unsigned mode)
 {
     bool follow = !(flags & O_NOFOLLOW) && (flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL);
+    bool change = (flags & O_ACCMODE) != O_RDONLY || flags & (O_CREAT | O_TRUNC);
     struct path path;
-    int error = name_find(directory, user_name, follow, false, &path);
+    int error = change ? name_change(directory, user_name, follow, &path)
+                       : name_find(directory, user_name, follow, false, &path);
 
     if (error)
         return error;
+    if (path.host)
+        return host_open(path.host, flags, mode);
+    if (path.file && path.file->ops == &host_file_ops) /* /proc/self/fd/N */
+        return path.file->path ? host_open(path.file->path, flags, mode) : -ENOENT;
     if ((flags & O_TMPFILE) == O_TMPFILE)
         return -EOPNOTSUPP; /* tmpfile and others fall back to a name */
     return open_path(&path, flags, mode);
@@ -141,8 +148,9 @@ long sys_dup2(int descriptor, int copy)
     return sys_dup3(descriptor, copy, 0);
 }
 
-/* Nobody else is there to hold a lock, so each one is granted that Linux would take for one. */
-static long lock_check(const struct file *file, const struct flock *lock)
+/* Nobody else is there to hold a lock on a file of ours, so each one is granted that Linux would take for one. A lock of a
+ * file that is elsewhere is made absolute here, since the file's position is not known there. */
+static long lock_check(struct file *file, struct flock *lock)
 {
     int64_t start;
 
@@ -154,7 +162,7 @@ static long lock_check(const struct file *file, const struct flock *lock)
         start = (int64_t)file->position;
         break;
     case SEEK_END:
-        start = (int64_t)file->inode->size;
+        start = file_end(file);
         break;
     default:
         return -EINVAL;
@@ -166,7 +174,13 @@ static long lock_check(const struct file *file, const struct flock *lock)
     start += lock->l_start;
     if (start < 0 || (lock->l_len < 0 && start + lock->l_len < 0))
         return -EINVAL;
-    return lock->l_len > 0 && lock->l_len - 1 > INT64_MAX - start ? -EOVERFLOW : 0;
+    if (lock->l_len > 0 && lock->l_len - 1 > INT64_MAX - start)
+        return -EOVERFLOW;
+    if (file->ops->lock) {
+        lock->l_whence = SEEK_SET;
+        lock->l_start = start;
+    }
+    return 0;
 }
 
 long sys_fcntl(int descriptor, int command, uint64_t argument)
@@ -192,17 +206,25 @@ long sys_fcntl(int descriptor, int command, uint64_t argument)
         file->flags = (file->flags & ~changeable) | ((unsigned)argument & changeable);
         return 0;
     case F_GETLK: {
-        struct flock lock;
+        struct flock lock, given;
         long error;
 
         if (user_read(&lock, (void *)argument, sizeof lock))
             return -EFAULT;
         if (lock.l_type == F_UNLCK)
             return -EINVAL;
+        given = lock;
         error = lock_check(file, &lock);
+        if (!error && file->ops->lock)
+            error = file->ops->lock(file, command, &lock);
+        else
+            lock.l_type = F_UNLCK;
         if (error)
             return error;
-        lock.l_type = F_UNLCK;
+        if (lock.l_type == F_UNLCK) { /* all else stays as it was given */
+            lock = given;
+            lock.l_type = F_UNLCK;
+        }
         return user_write((void *)argument, &lock, sizeof lock);
     }
     case F_SETLK:
@@ -217,6 +239,8 @@ long sys_fcntl(int descriptor, int command, uint64_t argument)
         if (!error && ((lock.l_type == F_RDLCK && access == O_WRONLY) ||
                        (lock.l_type == F_WRLCK && access == O_RDONLY)))
             error = -EBADF;
+        if (!error && file->ops->lock)
+            error = file->ops->lock(file, command, &lock);
         return error;
     }
     default:
@@ -226,9 +250,12 @@ long sys_fcntl(int descriptor, int command, uint64_t argument)
 
 long sys_flock(int descriptor, int operation)
 {
+    struct file *file = file_of(descriptor);
     int kind = operation & ~LOCK_NB;
 
-    if (!file_of(descriptor))
+    if (!file)
         return -EBADF;
-    return kind == LOCK_SH || kind == LOCK_EX || kind == LOCK_UN ? 0 : -EINVAL;
+    if (kind != LOCK_SH && kind != LOCK_EX && kind != LOCK_UN)
+        return -EINVAL;
+    return file->ops->flock ? file->ops->flock(file, operation) : 0;
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Directories, links and renames; the current directory. */
 #include "guest/linux/calls.h"
+#include "guest/linux/channel.h"
 #include "guest/linux/file.h"
+#include "guest/linux/host.h"
 #include "guest/linux/process.h"
 #include "guest/linux/user.h"
 
@@ -31,6 +33,8 @@ long sys_getdents64(int descriptor, void *records, unsigned size)
         return -ENOTDIR;
     if (!user_range(records, size))
         return -EFAULT;
+    if (file->ops->list)
+        return file->ops->list(file, records, size);
     entry = directory->entries;
     /* Positions 0 and 1 are "." and "..", then the entries in order. */
     for (; entry && index + 2 < file->position; index++)
@@ -87,10 +91,12 @@ static long name_create(struct path *path, struct inode *inode)
 long sys_mkdirat(int directory, const char *name, unsigned mode)
 {
     struct path path;
-    int error = name_find(directory, name, false, false, &path);
+    int error = name_change(directory, name, false, &path);
 
     if (error)
         return error;
+    if (path.host)
+        return host_mkdir(path.host, mode);
     if (path.inode)
         return -EEXIST;
     return name_create(&path, inode_create(S_IFDIR | (mode & 01777 & ~process.umask)));
@@ -108,9 +114,11 @@ long sys_unlinkat(int directory, const char *name, unsigned flags)
 
     if (flags & ~AT_REMOVEDIR)
         return -EINVAL;
-    error = name_existing(directory, name, false, false, &path);
+    error = name_change_existing(directory, name, false, &path);
     if (error)
         return error;
+    if (path.host)
+        return host_unlink(path.host, flags);
     if (!path.parent)
         return flags ? (path.inode == file_root ? -EBUSY : -EINVAL) : -EISDIR;
     if (flags & AT_REMOVEDIR) {
@@ -154,11 +162,13 @@ long sys_renameat2(int old_directory, const char *old_name, int new_directory, c
 
     if (flags & ~1u) /* RENAME_NOREPLACE */
         return -EINVAL;
-    error = (int)name_existing(old_directory, old_name, false, false, &from);
+    error = (int)name_change_existing(old_directory, old_name, false, &from);
     if (!error)
-        error = name_find(new_directory, new_name, false, false, &to);
+        error = name_change(new_directory, new_name, false, &to);
     if (error)
         return error;
+    if (from.host || to.host)
+        return from.host && to.host ? host_rename(from.host, to.host, flags) : -EXDEV;
     if (!from.parent || (!to.parent && to.inode))
         return -EBUSY;
     inode = from.inode;
@@ -214,10 +224,16 @@ long sys_linkat(int old_directory, const char *old_name, int new_directory, cons
         return -EINVAL;
     error = (int)name_existing(old_directory, old_name, flags & AT_SYMLINK_FOLLOW,
                                flags & AT_EMPTY_PATH, &from);
+    if (!error && !from.host) /* a file of the cache is linked where it is */
+        error = (int)name_change_existing(old_directory, old_name, flags & AT_SYMLINK_FOLLOW,
+                                          &from);
     if (!error)
-        error = name_find(new_directory, new_name, false, false, &to);
+        error = name_change(new_directory, new_name, false, &to);
     if (error)
         return error;
+    if (from.host || to.host)
+        return from.host && to.host ? host_link(from.host, to.host, flags & AT_SYMLINK_FOLLOW)
+                                    : -EXDEV;
     if (to.inode)
         return -EEXIST;
     if (S_ISDIR(from.inode->mode))
@@ -242,9 +258,11 @@ long sys_symlinkat(const char *user_target, int directory, const char *name)
         return length;
     if (!length)
         return -ENOENT;
-    error = name_find(directory, name, false, false, &path);
+    error = name_change(directory, name, false, &path);
     if (error)
         return error;
+    if (path.host)
+        return host_symlink(target, path.host);
     if (path.inode)
         return -EEXIST;
     inode = inode_create(S_IFLNK | 0777);
@@ -265,6 +283,13 @@ long sys_symlink(const char *target, const char *name)
     return sys_symlinkat(target, AT_FDCWD, name);
 }
 
+/* The path of the current directory: its length, or a negative errno. */
+static int working_directory(char *buffer, size_t size)
+{
+    return channel_on ? snprintf(buffer, size, "%s", host_directory)
+                      : directory_path(file_directory, buffer, size);
+}
+
 /* What /proc/self/cwd and fd/N lead to, which are links that the tree does not hold. NULL: another name. */
 static const char *self_link(const char *user_name, char *buffer, size_t size)
 {
@@ -274,7 +299,7 @@ static const char *self_link(const char *user_name, char *buffer, size_t size)
     if (user_text(name, user_name, sizeof name) < 0 || !string_starts(name, "/proc/self/"))
         return NULL;
     if (strcmp(name, "/proc/self/cwd") == 0)
-        return directory_path(file_directory, buffer, size) > 0 ? buffer : NULL;
+        return working_directory(buffer, size) > 0 ? buffer : NULL;
     file = name_descriptor(name);
     if (!file)
         return NULL;
@@ -298,6 +323,8 @@ long sys_readlinkat(int directory, const char *name, char *buffer, int size)
 
         if (error)
             return error;
+        if (path.host)
+            return host_readlink(path.host, buffer, (size_t)size);
         if (!S_ISLNK(path.inode->mode))
             return -EINVAL;
         target = path.inode->target ? path.inode->target : "";
@@ -316,7 +343,7 @@ long sys_readlink(const char *name, char *buffer, int size)
 long sys_getcwd(char *buffer, size_t size)
 {
     static char path[FILE_PATH_MAX];
-    int length = directory_path(file_directory, path, sizeof path);
+    int length = working_directory(path, sizeof path);
 
     if (length < 0)
         return length;
@@ -329,6 +356,8 @@ static long change_directory(struct inode *inode)
 {
     if (!S_ISDIR(inode->mode))
         return -ENOTDIR;
+    if (channel_on)
+        directory_path(inode, host_directory, sizeof host_directory);
     inode_hold(inode);
     inode_put(file_directory);
     file_directory = inode;
@@ -340,12 +369,18 @@ long sys_chdir(const char *name)
     struct path path;
     long error = name_existing(AT_FDCWD, name, true, false, &path);
 
-    return error ? error : change_directory(path.inode);
+    if (error)
+        return error;
+    return path.host ? host_chdir(path.host) : change_directory(path.inode);
 }
 
 long sys_fchdir(int descriptor)
 {
     struct file *file = file_of(descriptor);
 
-    return file ? change_directory(file->inode) : -EBADF;
+    if (!file)
+        return -EBADF;
+    if (file->ops == &host_file_ops)
+        return S_ISDIR(file->inode->mode) && file->path ? host_chdir(file->path) : -ENOTDIR;
+    return change_directory(file->inode);
 }

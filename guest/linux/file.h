@@ -35,6 +35,15 @@ struct file_ops {
     long (*ioctl)(struct file *file, unsigned command, void *argument);
     int (*mmap)(struct file *file, struct area *area);
     void (*unmap)(struct file *file, struct area *area);
+    /* What lseek, ftruncate and so on do where it is not what the tree's files do. Pointers are the kernel's but for
+     * `records`. */
+    int64_t (*seek)(struct file *file, int64_t offset, int whence);
+    long (*truncate)(struct file *file, uint64_t size);
+    long (*allocate)(struct file *file, int mode, int64_t offset, int64_t length);
+    long (*sync)(struct file *file, bool data_only);
+    ssize_t (*list)(struct file *file, void *records, size_t size);
+    long (*lock)(struct file *file, int command, struct flock *lock);
+    long (*flock)(struct file *file, int operation);
     /* POLLIN and so on, at this moment. */
     unsigned (*poll)(struct file *file);
     /* The event channels whose events may change poll's answer: at most `room`; how many. */
@@ -109,6 +118,9 @@ struct path {
     size_t length;        /* of it */
     bool directory;       /* a '/' followed it */
     struct inode *inode;  /* what is there, or NULL */
+    struct file *file;    /* it was found as this open file, without a name of its own */
+    const char
+        *host; /* not NULL: an absolute name, the host's (host.h), and nothing of the above */
 };
 /* Look up `name` from `start`. `follow`: a symbolic link at the end is followed. 0 also where only the last
  * component is missing; else a negative errno. Nothing is held. */
@@ -120,6 +132,8 @@ struct inode *path_inode(const char *name);
 struct file *file_open(struct inode *inode, unsigned flags, int *error);
 void file_hold(struct file *file);
 void file_put(struct file *file);
+/* Where its end is. */
+int64_t file_end(struct file *file);
 /* The open file of a descriptor, or NULL. */
 struct file *file_of(int descriptor);
 /* The lowest free descriptor from `least`; takes over the caller's hold. -EMFILE. */
@@ -134,8 +148,8 @@ void descriptor_init(const char *standard_input);
 /* cpio.c: fill the tree from an initrd ("newc"). */
 void cpio_unpack(char *archive, size_t size);
 
-/* proc.c: /proc, /sys and /etc files that run-time libraries read. */
-void proc_init(void);
+/* proc.c: /proc, /sys and (where the host's are not there) /etc files that run-time libraries read. */
+void proc_init(bool host_files);
 
 /* dev/: the devices. */
 void device_init(void);

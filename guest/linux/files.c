@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Inodes and directories. */
 #include "guest/linux/file.h"
+#include "guest/linux/host.h"
 #include "guest/linux/user.h"
 #include "guest/boot/trap.h"
 #include "guest/mm/page.h"
@@ -40,7 +41,7 @@ static void inode_release(struct inode *inode)
 {
     if (inode->links || inode->holders)
         return;
-    if (S_ISREG(inode->mode) && inode->ops == &file_regular_ops)
+    if (S_ISREG(inode->mode) && (inode->ops == &file_regular_ops || inode->ops == &host_file_ops))
         page_tree_drop(&inode->pages, 0, PAGE_TREE_MAX);
     else if (S_ISLNK(inode->mode))
         heap_free(inode->target);

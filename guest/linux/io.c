@@ -2,6 +2,7 @@
 /* Reading and writing open files. */
 #include "guest/linux/calls.h"
 #include "guest/linux/file.h"
+#include "guest/linux/host.h"
 #include "guest/linux/signal.h"
 #include "guest/linux/user.h"
 
@@ -50,8 +51,13 @@ static ssize_t transfer_next(int descriptor, enum direction direction, void *byt
 
     if (!file)
         return error;
-    if (direction == WRITE && file->flags & O_APPEND)
-        file->position = file->inode->size;
+    if (direction == WRITE && file->flags & O_APPEND && !file->ops->stream) {
+        int64_t end = file_end(file);
+
+        if (end < 0)
+            return end;
+        file->position = (uint64_t)end;
+    }
     done = transfer(file, direction, bytes, count, file->position);
     if (done > 0 && !file->ops->stream)
         file->position += (uint64_t)done;
@@ -71,7 +77,9 @@ static ssize_t transfer_at(int descriptor, enum direction direction, void *bytes
     if (file->ops->stream)
         return -ESPIPE;
     if (direction == WRITE && file->flags & O_APPEND) /* Linux appends, whatever POSIX says */
-        offset = (int64_t)file->inode->size;
+        offset = file_end(file);
+    if (offset < 0)
+        return offset;
     return transfer(file, direction, bytes, count, (uint64_t)offset);
 }
 
@@ -165,6 +173,12 @@ long sys_lseek(int descriptor, int64_t offset, int whence)
         return -EBADF;
     if (file->ops->stream)
         return -ESPIPE;
+    if (file->ops->seek && (whence > 1 || S_ISDIR(file->inode->mode))) {
+        base = file->ops->seek(file, offset, whence);
+        if (base >= 0)
+            file->position = (uint64_t)base;
+        return base;
+    }
     switch (whence) {
     case 0: /* SEEK_SET */
         base = 0;
@@ -213,23 +227,25 @@ long sys_ioctl(int descriptor, unsigned command, void *argument)
     return file->ops->ioctl ? file->ops->ioctl(file, command, argument) : -ENOTTY;
 }
 
-static long sync_file(int descriptor)
+static long sync_file(int descriptor, bool data_only)
 {
     struct file *file = file_of(descriptor);
 
     if (!file || file->flags & O_PATH)
         return -EBADF;
+    if (file->ops->sync)
+        return file->ops->sync(file, data_only);
     return file->ops->stream ? -EINVAL : 0;
 }
 
 long sys_fsync(int descriptor)
 {
-    return sync_file(descriptor);
+    return sync_file(descriptor, false);
 }
 
 long sys_fdatasync(int descriptor)
 {
-    return sync_file(descriptor);
+    return sync_file(descriptor, true);
 }
 
 long sys_sync(void)
@@ -243,7 +259,11 @@ long sys_ftruncate(int descriptor, int64_t size)
 
     if (!file || file->flags & O_PATH)
         return -EBADF;
-    if (size < 0 || (file->flags & O_ACCMODE) == O_RDONLY || file->ops != &file_regular_ops)
+    if (size < 0 || (file->flags & O_ACCMODE) == O_RDONLY)
+        return -EINVAL;
+    if (file->ops->truncate)
+        return file->ops->truncate(file, (uint64_t)size);
+    if (file->ops != &file_regular_ops)
         return -EINVAL;
     return inode_truncate(file->inode, (uint64_t)size);
 }
@@ -251,12 +271,14 @@ long sys_ftruncate(int descriptor, int64_t size)
 long sys_truncate(const char *name, int64_t size)
 {
     struct path path;
-    int error = name_find(AT_FDCWD, name, true, false, &path);
+    int error = name_change(AT_FDCWD, name, true, &path);
 
     if (error)
         return error;
     if (size < 0)
         return -EINVAL;
+    if (path.host)
+        return host_truncate(path.host, (uint64_t)size);
     if (!path.inode)
         return -ENOENT;
     if (S_ISDIR(path.inode->mode))
@@ -275,6 +297,8 @@ long sys_fallocate(int descriptor, int mode, int64_t offset, int64_t length)
         return error;
     if (offset < 0 || length <= 0)
         return -EINVAL;
+    if (file->ops->allocate)
+        return file->ops->allocate(file, mode, offset, length);
     if (mode & ~1) /* FALLOC_FL_KEEP_SIZE */
         return -EOPNOTSUPP;
     if (file->ops != &file_regular_ops)

@@ -2,6 +2,7 @@
 /* System calls on the address space: the checks here, the work in mm/vm.c. */
 #include "guest/linux/calls.h"
 #include "guest/linux/file.h"
+#include "guest/linux/host.h"
 #include "guest/linux/user.h"
 #include "guest/mm/vm.h"
 
@@ -22,6 +23,12 @@ long sys_mmap(uint64_t address, uint64_t length, unsigned prot, unsigned flags, 
         file = file_of(descriptor);
         if (!file || file->flags & O_PATH)
             return -EBADF;
+        if (file->ops == &host_file_ops) {
+            long error = host_map(file, offset, length, flags & MAP_SHARED && prot & PROT_WRITE);
+
+            if (error)
+                return error;
+        }
     } else {
         offset = 0;
     }

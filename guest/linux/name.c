@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Looking up what the process names, and the calls on attributes. */
 #include "guest/linux/calls.h"
+#include "guest/linux/channel.h"
 #include "guest/linux/file.h"
+#include "guest/linux/host.h"
 #include "guest/linux/process.h"
 #include "guest/linux/user.h"
 #include "guest/mm/page.h"
@@ -35,14 +37,34 @@ struct file *name_descriptor(const char *name)
     return end == number || *end || descriptor >= FILE_COUNT ? NULL : file_of((int)descriptor);
 }
 
-int name_find(int directory, const char *user_name, bool follow, bool empty, struct path *path)
+/* Put the directory in front of a relative name, which has room for FILE_PATH_MAX bytes. */
+static int name_make_absolute(char *name, const char *directory)
 {
-    /* Two names are in use at most (rename): path->name points into one. */
+    size_t length = strlen(name) + 1, before = strlen(directory);
+
+    if (*name == '/')
+        return 0;
+    if (!*name)
+        return -ENOENT;
+    if (before + 1 + length > FILE_PATH_MAX)
+        return -ENAMETOOLONG;
+    memmove(name + before + 1, name, length);
+    memcpy(name, directory, before);
+    name[before] = '/';
+    return 0;
+}
+
+static int find(int directory, const char *user_name, bool follow, bool empty, bool change,
+                struct path *path)
+{
+    /* Two names are in use at most (rename): path->name or path->host points into one. */
     static char names[2][FILE_PATH_MAX];
     static unsigned turn;
     char *name = names[turn++ % 2];
     struct inode *start = file_directory;
+    struct file *from = NULL;
     ssize_t length = user_text(name, user_name, FILE_PATH_MAX);
+    int error;
 
     if (length < 0)
         return (int)length;
@@ -50,24 +72,40 @@ int name_find(int directory, const char *user_name, bool follow, bool empty, str
         struct file *file = name_descriptor(name);
 
         if (file) {
-            *path = (struct path){.inode = file->inode};
+            *path = (struct path){.inode = file->inode, .file = file};
             return 0;
         }
     }
     if (directory != AT_FDCWD && *name != '/') {
-        struct file *file = file_of(directory);
-
-        if (!file)
+        from = file_of(directory);
+        if (!from)
             return -EBADF;
-        start = file->inode;
+        start = from->inode;
         if (*name && !S_ISDIR(start->mode))
             return -ENOTDIR;
     }
     if (!*name && empty) {
-        *path = (struct path){.inode = start};
+        *path = (struct path){.inode = start, .file = from};
+        if (channel_on && !from)
+            *path = (struct path){.host = host_directory};
         return 0;
     }
-    return path_find(start, name, follow, path);
+    if (!channel_on)
+        return path_find(start, name, follow, path);
+    if (from && !from->path)
+        return -ENOENT;
+    error = name_make_absolute(name, from ? from->path : host_directory);
+    return error ? error : host_name(name, follow, change, path);
+}
+
+int name_find(int directory, const char *name, bool follow, bool empty, struct path *path)
+{
+    return find(directory, name, follow, empty, false, path);
+}
+
+int name_change(int directory, const char *name, bool follow, struct path *path)
+{
+    return find(directory, name, follow, false, true, path);
 }
 
 char *name_absolute(const struct path *path)
@@ -101,7 +139,14 @@ long name_existing(int directory, const char *name, bool follow, bool empty, str
 {
     int error = name_find(directory, name, follow, empty, path);
 
-    return error ? error : path->inode ? 0 : -ENOENT;
+    return error ? error : path->inode || path->host ? 0 : -ENOENT;
+}
+
+long name_change_existing(int directory, const char *name, bool follow, struct path *path)
+{
+    int error = name_change(directory, name, follow, path);
+
+    return error ? error : path->inode || path->host ? 0 : -ENOENT;
 }
 
 /* Attributes */
@@ -118,9 +163,14 @@ static uint32_t inode_links(const struct inode *inode)
     return links;
 }
 
-static long stat_write(const struct inode *inode, struct stat *to)
+/* The attributes of what was looked up. */
+static long path_stat(const struct path *path, bool follow, struct stat *stat)
 {
-    struct stat stat = {
+    const struct inode *inode = path->inode;
+
+    if (host_has(path))
+        return host_stat(path, follow, stat);
+    *stat = (struct stat){
         .st_dev = 1,
         .st_ino = inode->number,
         .st_nlink = inode_links(inode),
@@ -138,8 +188,15 @@ static long stat_write(const struct inode *inode, struct stat *to)
         .st_ctime = inode->changed / TIME_SECOND,
         .st_ctime_nsec = inode->changed % TIME_SECOND,
     };
+    return 0;
+}
 
-    return user_write(to, &stat, sizeof stat);
+static long stat_write(const struct path *path, bool follow, struct stat *to)
+{
+    struct stat stat;
+    long error = path_stat(path, follow, &stat);
+
+    return error ? error : user_write(to, &stat, sizeof stat);
 }
 
 long sys_newfstatat(int directory, const char *name, struct stat *to, unsigned flags)
@@ -151,7 +208,7 @@ long sys_newfstatat(int directory, const char *name, struct stat *to, unsigned f
         return -EINVAL;
     error = name_existing(directory, name, !(flags & AT_SYMLINK_NOFOLLOW), flags & AT_EMPTY_PATH,
                           &path);
-    return error ? error : stat_write(path.inode, to);
+    return error ? error : stat_write(&path, !(flags & AT_SYMLINK_NOFOLLOW), to);
 }
 
 long sys_stat(const char *name, struct stat *to)
@@ -167,55 +224,73 @@ long sys_lstat(const char *name, struct stat *to)
 long sys_fstat(int descriptor, struct stat *to)
 {
     struct file *file = file_of(descriptor);
+    struct path path = {.inode = file ? file->inode : NULL, .file = file};
 
-    return file ? stat_write(file->inode, to) : -EBADF;
+    return file ? stat_write(&path, true, to) : -EBADF;
 }
 
-static struct statx_timestamp statx_time(uint64_t time)
+/* A device number as stat gives it (new_encode_dev). */
+static uint32_t device_major(unsigned long device)
 {
-    return (struct statx_timestamp){
-        .tv_sec = (int64_t)(time / TIME_SECOND),
-        .tv_nsec = (uint32_t)(time % TIME_SECOND),
-    };
+    return (uint32_t)(device >> 8 & 0xfff);
+}
+
+static uint32_t device_minor(unsigned long device)
+{
+    return (uint32_t)((device & 0xff) | (device >> 12 & 0xfff00));
+}
+
+static struct statx_timestamp statx_time(unsigned long seconds, unsigned long nanoseconds)
+{
+    return (struct statx_timestamp){.tv_sec = (int64_t)seconds, .tv_nsec = (uint32_t)nanoseconds};
 }
 
 long sys_statx(int directory, const char *name, unsigned flags, unsigned mask, struct statx *to)
 {
     struct path path;
+    struct stat stat;
     long error = name_existing(directory, name, !(flags & AT_SYMLINK_NOFOLLOW),
                                flags & AT_EMPTY_PATH, &path);
 
+    if (!error && mask & STATX__RESERVED)
+        error = -EINVAL;
+    if (!error)
+        error = path_stat(&path, !(flags & AT_SYMLINK_NOFOLLOW), &stat);
     if (error)
         return error;
-    if (mask & STATX__RESERVED)
-        return -EINVAL;
 
-    const struct inode *inode = path.inode;
     struct statx statx = {
         .stx_mask = STATX_BASIC_STATS,
-        .stx_blksize = 4096,
-        .stx_nlink = inode_links(inode),
-        .stx_uid = inode->owner,
-        .stx_gid = inode->group,
-        .stx_mode = (uint16_t)inode->mode,
-        .stx_ino = inode->number,
-        .stx_size = inode->size,
-        .stx_blocks = S_ISREG(inode->mode) ? page_up(inode->size) / 512 : 0,
-        .stx_atime = statx_time(inode->accessed),
-        .stx_mtime = statx_time(inode->modified),
-        .stx_ctime = statx_time(inode->changed),
-        .stx_rdev_major = (uint32_t)(inode->device >> 8),
-        .stx_rdev_minor = (uint32_t)(inode->device & 255),
-        .stx_dev_minor = 1,
+        .stx_blksize = (uint32_t)stat.st_blksize,
+        .stx_nlink = (uint32_t)stat.st_nlink,
+        .stx_uid = stat.st_uid,
+        .stx_gid = stat.st_gid,
+        .stx_mode = (uint16_t)stat.st_mode,
+        .stx_ino = stat.st_ino,
+        .stx_size = (uint64_t)stat.st_size,
+        .stx_blocks = (uint64_t)stat.st_blocks,
+        .stx_atime = statx_time(stat.st_atime, stat.st_atime_nsec),
+        .stx_mtime = statx_time(stat.st_mtime, stat.st_mtime_nsec),
+        .stx_ctime = statx_time(stat.st_ctime, stat.st_ctime_nsec),
+        .stx_rdev_major = device_major(stat.st_rdev),
+        .stx_rdev_minor = device_minor(stat.st_rdev),
+        .stx_dev_major = device_major(stat.st_dev),
+        .stx_dev_minor = device_minor(stat.st_dev),
     };
 
     return user_write(to, &statx, sizeof statx);
 }
 
-static long statfs_write(struct statfs *to)
+static long statfs_write(const struct path *path, struct statfs *to)
 {
     struct page_counts counts;
 
+    if (host_has(path)) {
+        struct statfs host;
+        long error = host_statfs(path, &host);
+
+        return error ? error : user_write(to, &host, sizeof host);
+    }
     page_count(&counts);
 
     struct statfs statfs = {
@@ -238,12 +313,14 @@ long sys_statfs(const char *name, struct statfs *to)
     struct path path;
     long error = name_existing(AT_FDCWD, name, true, false, &path);
 
-    return error ? error : statfs_write(to);
+    return error ? error : statfs_write(&path, to);
 }
 
 long sys_fstatfs(int descriptor, struct statfs *to)
 {
-    return file_of(descriptor) ? statfs_write(to) : -EBADF;
+    struct path path = {.file = file_of(descriptor)};
+
+    return path.file ? statfs_write(&path, to) : -EBADF;
 }
 
 /* The process is root: everything may be read and written; executed, if anybody may. */
@@ -258,6 +335,8 @@ long sys_faccessat2(int directory, const char *name, int mode, unsigned flags)
                           &path);
     if (error)
         return error;
+    if (path.host)
+        return host_access(path.host, mode);
     return mode & 1 && !S_ISDIR(path.inode->mode) && !(path.inode->mode & 0111) ? -EACCES : 0;
 }
 
@@ -271,8 +350,12 @@ long sys_access(const char *name, int mode)
     return sys_faccessat2(AT_FDCWD, name, mode, 0);
 }
 
-static long change_mode(struct inode *inode, unsigned mode)
+static long change_mode(const struct path *path, unsigned mode)
 {
+    struct inode *inode = path->inode;
+
+    if (host_has(path))
+        return host_chmod(path, mode);
     inode->mode = (inode->mode & S_IFMT) | (mode & 07777);
     inode->changed = file_now();
     return 0;
@@ -281,9 +364,9 @@ static long change_mode(struct inode *inode, unsigned mode)
 long sys_fchmodat(int directory, const char *name, unsigned mode)
 {
     struct path path;
-    long error = name_existing(directory, name, true, false, &path);
+    long error = name_change_existing(directory, name, true, &path);
 
-    return error ? error : change_mode(path.inode, mode);
+    return error ? error : change_mode(&path, mode);
 }
 
 long sys_chmod(const char *name, unsigned mode)
@@ -294,12 +377,17 @@ long sys_chmod(const char *name, unsigned mode)
 long sys_fchmod(int descriptor, unsigned mode)
 {
     struct file *file = file_of(descriptor);
+    struct path path = {.inode = file ? file->inode : NULL, .file = file};
 
-    return file ? change_mode(file->inode, mode) : -EBADF;
+    return file ? change_mode(&path, mode) : -EBADF;
 }
 
-static long change_owner(struct inode *inode, uint32_t owner, uint32_t group)
+static long change_owner(const struct path *path, uint32_t owner, uint32_t group, bool follow)
 {
+    struct inode *inode = path->inode;
+
+    if (host_has(path))
+        return host_chown(path, owner, group, follow);
     if (owner != UINT32_MAX)
         inode->owner = owner;
     if (group != UINT32_MAX)
@@ -310,14 +398,15 @@ static long change_owner(struct inode *inode, uint32_t owner, uint32_t group)
 
 long sys_fchownat(int directory, const char *name, uint32_t owner, uint32_t group, unsigned flags)
 {
+    bool follow = !(flags & AT_SYMLINK_NOFOLLOW);
     struct path path;
     long error;
 
     if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
         return -EINVAL;
-    error = name_existing(directory, name, !(flags & AT_SYMLINK_NOFOLLOW), flags & AT_EMPTY_PATH,
-                          &path);
-    return error ? error : change_owner(path.inode, owner, group);
+    error = flags & AT_EMPTY_PATH ? name_existing(directory, name, follow, true, &path)
+                                  : name_change_existing(directory, name, follow, &path);
+    return error ? error : change_owner(&path, owner, group, follow);
 }
 
 long sys_chown(const char *name, uint32_t owner, uint32_t group)
@@ -333,8 +422,9 @@ long sys_lchown(const char *name, uint32_t owner, uint32_t group)
 long sys_fchown(int descriptor, uint32_t owner, uint32_t group)
 {
     struct file *file = file_of(descriptor);
+    struct path path = {.inode = file ? file->inode : NULL, .file = file};
 
-    return file ? change_owner(file->inode, owner, group) : -EBADF;
+    return file ? change_owner(&path, owner, group, true) : -EBADF;
 }
 
 long sys_utimensat(int directory, const char *name, const struct timespec *times, unsigned flags)
@@ -347,19 +437,21 @@ long sys_utimensat(int directory, const char *name, const struct timespec *times
     if (times && user_read(given, times, sizeof given))
         return -EFAULT;
     if (name) {
-        long error = name_existing(directory, name, !(flags & AT_SYMLINK_NOFOLLOW),
-                                   flags & AT_EMPTY_PATH, &path);
+        bool follow = !(flags & AT_SYMLINK_NOFOLLOW);
+        long error = flags & AT_EMPTY_PATH ? name_existing(directory, name, follow, true, &path)
+                                           : name_change_existing(directory, name, follow, &path);
 
         if (error)
             return error;
-        inode = path.inode;
     } else {
-        struct file *file = file_of(directory);
-
-        if (!file)
+        path.file = file_of(directory);
+        if (!path.file)
             return -EBADF;
-        inode = file->inode;
+        path.inode = path.file->inode;
     }
+    if (host_has(&path))
+        return host_utimens(&path, given, !(flags & AT_SYMLINK_NOFOLLOW));
+    inode = path.inode;
     for (int i = 0; i < 2; i++) {
         uint64_t *to = i ? &inode->modified : &inode->accessed;
 

@@ -2,6 +2,8 @@
 /* Open files and the table of descriptors. */
 #include "guest/linux/file.h"
 
+#include <linux/fs.h>
+
 static struct file *descriptors[FILE_COUNT];
 static uint64_t
     closing[FILE_COUNT / 64]; /* FD_CLOEXEC, which only fcntl shows: exec is not served */
@@ -42,6 +44,11 @@ void file_put(struct file *file)
     inode_put(file->inode);
     heap_free(file->path);
     heap_free(file);
+}
+
+int64_t file_end(struct file *file)
+{
+    return file->ops->seek ? file->ops->seek(file, 0, SEEK_END) : (int64_t)file->inode->size;
 }
 
 struct file *file_of(int descriptor)

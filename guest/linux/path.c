@@ -70,7 +70,7 @@ static int walk_name(struct walk *walk, const char *name, bool follow, struct pa
         if (!inode) {
             if (!last)
                 return -ENOENT;
-            *path = (struct path){walk->directory, name, length, *end == '/', NULL};
+            *path = (struct path){walk->directory, name, length, *end == '/', NULL, NULL, NULL};
             return 0;
         }
         if (S_ISLNK(inode->mode) && (!last || follow || *end == '/')) {
@@ -90,7 +90,7 @@ static int walk_name(struct walk *walk, const char *name, bool follow, struct pa
         if (last) {
             if (*end == '/' && !S_ISDIR(inode->mode))
                 return -ENOTDIR;
-            *path = (struct path){walk->directory, name, length, *end == '/', inode};
+            *path = (struct path){walk->directory, name, length, *end == '/', inode, NULL, NULL};
             return 0;
         }
         if (!S_ISDIR(inode->mode))

@@ -125,14 +125,22 @@ static size_t group_text(char *text, size_t size)
     return (size_t)snprintf(text, size, "root:x:0:\n");
 }
 
-void proc_init(void)
+static void text_make(const char *path, file_text *text)
+{
+    struct inode *inode = file_make(path, S_IFREG | 0444);
+
+    if (inode && inode->size == 0) { /* unless the initrd brings its own */
+        inode->ops = &file_text_ops;
+        inode->text = text;
+    }
+}
+
+void proc_init(bool host_files)
 {
     static const struct {
         const char *path;
         file_text *text;
     } files[] = {
-        {"/etc/passwd", passwd_text},
-        {"/etc/group", group_text},
         {"/proc/cpuinfo", cpuinfo_text},
         {"/proc/meminfo", meminfo_text},
         {"/proc/mounts", mounts_text},
@@ -153,12 +161,10 @@ void proc_init(void)
         {"/sys/devices/system/node/node0/cpumap", one_text},
     };
 
-    for (unsigned i = 0; i < ARRAY_SIZE(files); i++) {
-        struct inode *inode = file_make(files[i].path, S_IFREG | 0444);
-
-        if (inode && inode->size == 0) { /* unless the initrd brings its own */
-            inode->ops = &file_text_ops;
-            inode->text = files[i].text;
-        }
+    for (unsigned i = 0; i < ARRAY_SIZE(files); i++)
+        text_make(files[i].path, files[i].text);
+    if (!host_files) {
+        text_make("/etc/passwd", passwd_text);
+        text_make("/etc/group", group_text);
     }
 }

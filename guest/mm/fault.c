@@ -237,7 +237,7 @@ static int page_unshare(struct area *area, uint64_t va, const pte_t *entry)
 }
 
 /* Where the file's last page lies in an area of it. */
-static uint64_t file_end(const struct area *area)
+static uint64_t area_file_end(const struct area *area)
 {
     uint64_t size = page_up(area->file->inode->size);
 
@@ -269,7 +269,7 @@ int vm_fault(uint64_t address, bool write, bool fetch)
     from = MAX(area->start, va & ~((WINDOW_PAGES << PAGE_SHIFT) - 1));
     to = MIN(area->end, from + (window << PAGE_SHIFT));
     if (area->file)
-        to = MIN(to, MAX(va, file_end(area)));
+        to = MIN(to, MAX(va, area_file_end(area)));
     window_end = to;
     error = area_fill(area, va, va + PAGE_SIZE, write);
     if (!error) /* the neighbours are a guess: memory may run out over them */
