@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "am/core.h"
+#include "am/port/netfront.h"
 #include "am/port/packet.h"
 #include "control/control.h"
 
@@ -124,11 +125,13 @@ static int read_port(struct am_job *job, struct control_message *message)
         number32(message, "ethertype", UINT16_MAX, &ethertype) < 0 ||
         number32(message, "timeout", UINT32_MAX, &timeout) < 0)
         return -EPROTO;
+    job->ethertype = (uint16_t)ethertype;
+    job->timeout = (uint64_t)timeout * 1000000000u;
+    if (job->domu)
+        return netfront_open(&job->port, mac, (uint16_t)mtu);
     fd = control_take_fd(message, 0);
     if (fd < 0)
         return -EPROTO;
-    job->ethertype = (uint16_t)ethertype;
-    job->timeout = (uint64_t)timeout * 1000000000u;
     result = packet_open(&job->port, fd, interface, mac, (uint16_t)mtu);
     if (result < 0)
         fprintf(stderr, "caravan: cannot use the packet socket on %s: %s\n", interface,
@@ -162,9 +165,19 @@ static int read_job(struct am_job *job, struct control_message *message)
     return result;
 }
 
-int control_join(struct am_job *job, const struct bell *bell)
+/* A domain shares no memory with another, and its control stream carries no descriptors. */
+static int greet(struct am_job *job, const struct bell *bell)
 {
     int bells[] = {bell->region.fd, bell->event};
+
+    if (job->domu)
+        return control_send(job->control, NULL, 0, "cmd=caravan_hello version=%d domu=1",
+                            CONTROL_VERSION);
+    return control_send(job->control, bells, 2, "cmd=caravan_hello version=%d", CONTROL_VERSION);
+}
+
+int control_join(struct am_job *job, const struct bell *bell)
+{
     struct control_message message;
     int result;
 
@@ -172,8 +185,7 @@ int control_join(struct am_job *job, const struct bell *bell)
     if (result == 0)
         result = launcher_expect(job->control, &message, "response_to_init", LAUNCHER_PATIENCE);
     if (result == 0)
-        result = control_send(job->control, bells, 2, "cmd=caravan_hello version=%d",
-                              CONTROL_VERSION);
+        result = greet(job, bell);
     if (result == 0)
         result = launcher_expect(job->control, &message, "caravan_welcome", LAUNCHER_PATIENCE);
     if (result == 0)

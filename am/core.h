@@ -117,8 +117,8 @@ extern const struct launcher_ops pmi_ops;     /* another one that speaks PMI-1: 
 
 enum { LAUNCHER_PATIENCE = 60000 }; /* ms that it may take for one answer */
 
-/* am/join.c: join the job that the environment names: introduce ourselves with our bell, and learn `job`. 0, or an error
- * that was printed. */
+/* am/join.c: join the job that the environment names: introduce ourselves with our bell (`job->domu`: without), and learn the
+ * rest of `job`. 0, or an error that was printed. */
 int launcher_join(struct am_job *job, const struct bell *bell);
 int control_join(struct am_job *job, const struct bell *bell);
 int pmi_join(struct am_job *job);

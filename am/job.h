@@ -42,6 +42,7 @@ struct am_job {
     uint32_t cores; /* that they share */
     uint32_t program;
     enum am_link_choice link;
+    bool domu;             /* in a Xen domain: no descriptor can be passed, and no thread made */
     uint32_t *node_of;     /* `size` of them */
     struct am_node *table; /* `nodes` of them */
 

@@ -31,8 +31,11 @@ static int join_alone(struct am_job *job)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
 
-    *job = (struct am_job){
-        .size = 1, .nodes = 1, .ranks = 1, .cores = cores > 0 ? (uint32_t)cores : 1};
+    *job = (struct am_job){.size = 1,
+                           .nodes = 1,
+                           .ranks = 1,
+                           .cores = cores > 0 ? (uint32_t)cores : 1,
+                           .domu = job->domu};
     job->node_of = calloc(1, sizeof(*job->node_of));
     job->table = calloc(1, sizeof(*job->table));
     if (!job->node_of || !job->table)

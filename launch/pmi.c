@@ -306,7 +306,7 @@ static void welcome(struct rank *rank)
 
 static void hello(struct rank *rank, struct control_message *message)
 {
-    uint64_t version;
+    uint64_t version, domu = 0;
 
     if (control_get_number(message, "version", UINT32_MAX, &version) < 0) {
         agent_rank_failed(rank, "its greeting tells no version");
@@ -319,7 +319,8 @@ static void hello(struct rank *rank, struct control_message *message)
         return;
     }
     /* A domain shares no memory, and has no descriptors to give. */
-    if (message->fds != (rank->program->domu ? 0 : 2) || rank->hello) {
+    if ((control_get(message, "domu") && control_get_number(message, "domu", 1, &domu) < 0) ||
+        domu != rank->program->domu || message->fds != (domu ? 0 : 2) || rank->hello) {
         agent_rank_failed(rank, "its greeting is not as it should be");
         return;
     }

@@ -172,6 +172,7 @@ void rank_environment(const struct agent *agent, const struct program *program,
     strings_setf(environment, "OMPI_UNIVERSE_SIZE=%u", agent->size);
     strings_setf(environment, "PMI_SIZE=%u", agent->size);
     strings_setf(environment, "CARAVAN_CONTROL=%d", CONTROL_VERSION);
+    strings_setf(environment, "CARAVAN_DOMU=%d", program->domu); /* 0 too: ours may have one */
 }
 
 static void set_environment(const struct rank *rank, int control, struct strings *environment)

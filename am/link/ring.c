@@ -365,12 +365,16 @@ static struct am_link *ring_connect(struct am_transport *transport, uint32_t pee
     struct am *am = transport->am;
     struct ring_link *ring = ring_link(rings, peer);
     struct ring_memory *memory;
+    int result;
 
     if (!ring)
         return NULL;
     if (ring->out)
         return &ring->link;
-    if (region_create(&ring->out_region, sizeof(struct ring_memory)) < 0) {
+    result = peer == am_self(am)
+                 ? region_create_private(&ring->out_region, sizeof(struct ring_memory))
+                 : region_create(&ring->out_region, sizeof(struct ring_memory));
+    if (result < 0) {
         am_complain(am, "no memory for a ring of %zu bytes to process %u",
                     sizeof(struct ring_memory), peer);
         return NULL;
@@ -391,7 +395,8 @@ static struct am_link *ring_connect(struct am_transport *transport, uint32_t pee
                0) {
         goto fail;
     }
-    close(ring->out_region.fd);
+    if (ring->out_region.fd >= 0)
+        close(ring->out_region.fd);
     ring->out_region.fd = -1;
     ring->out = memory;
     return &ring->link;

@@ -247,6 +247,15 @@ void wire_timers(struct wire *wire)
         wire_flush_port(wire);
 }
 
+/* The port has said that it is gone. Its peers are told in the next poll by the program. */
+static __attribute__((noinline)) void port_failed(struct wire *wire)
+{
+    if (wire->broken)
+        return;
+    wire->broken = wire->port->error;
+    wire->backlog = true;
+}
+
 static void read_clock(struct wire *wire)
 {
     uint64_t now = am_now(wire->gate.transport.am);
@@ -308,6 +317,8 @@ int wire_frames(struct wire *wire)
             wire_settle(wire);
     }
     if (taken == 0) {
+        if (unlikely(wire->port->error != 0))
+            port_failed(wire);
         if (wire->next_due == NEVER && !wire->held && !wire->unflushed)
             return 0;
         /* The clock costs more than an empty poll. */
@@ -375,6 +386,8 @@ static bool wire_sleep(struct am_transport *transport, int *fd, uint64_t *deadli
     size_t length;
 
     flush(wire);
+    if (unlikely(wire->port->error != 0))
+        port_failed(wire);
     *fd = wire->port->ops->descriptor(wire->port);
     if (wire->backlog || wire->done || wire->unflushed ||
         wire->port->ops->rx_next(wire->port, &length))

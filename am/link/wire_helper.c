@@ -127,9 +127,10 @@ void wire_helper_start(struct wire *wire)
     sigset_t all, before;
     int error;
 
-    /* Nobody computes for long in virtual time. Without memory or threads, the program's own calls must do. */
+    /* Nobody computes for long in virtual time, and a guest has no threads. Without memory or threads, the program's own
+     * calls must do. */
     wire->armed = 1;
-    if (wire->job->clock)
+    if (wire->job->clock || wire->job->domu)
         return;
     helper = calloc(1, sizeof(*helper));
     if (!helper)

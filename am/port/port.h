@@ -24,6 +24,7 @@ struct am_port {
     uint16_t mtu;      /* bytes after the Ethernet header, at most */
     uint32_t rx_slots; /* frames that the port holds before it drops */
     uint32_t tx_slots; /* frames that may be committed between two flushes */
+    int error; /* 0, or the negative errno for which the device is gone for good; the port has said more on standard error */
 };
 
 struct am_port_ops {

@@ -43,6 +43,13 @@ int bell_create(struct bell *bell)
     return 0;
 }
 
+void bell_none(struct bell *bell)
+{
+    static struct bell_page page;
+
+    *bell = (struct bell){.page = &page, .event = -1, .region = {.fd = -1}};
+}
+
 int bell_attach(struct bell *bell, int memory, int event)
 {
     int result = region_attach(&bell->region, memory, bell_size());
@@ -65,7 +72,8 @@ void bell_close(struct bell *bell)
     if (!bell->page)
         return;
     region_close(&bell->region);
-    close(bell->event);
+    if (bell->event >= 0)
+        close(bell->event);
     bell->page = NULL;
     bell->event = -1;
 }

@@ -48,6 +48,19 @@ int region_create(struct region *region, size_t size)
     return 0;
 }
 
+int region_create_private(struct region *region, size_t size)
+{
+    void *base = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+    *region = (struct region){.fd = -1};
+    if (base == MAP_FAILED)
+        return -errno;
+    region->base = base;
+    region->size = size;
+    return 0;
+}
+
 int region_attach(struct region *region, int fd, size_t size)
 {
     struct stat status;

@@ -21,6 +21,9 @@ struct region {
 /* `size` bytes of zeroes, all of them allocated now: memory that is short is -ENOMEM here, not SIGBUS later. */
 int region_create(struct region *region, size_t size);
 
+/* The same that nobody else can have: `fd` is -1. */
+int region_create_private(struct region *region, size_t size);
+
 /* Attach what a peer made; `fd` is closed in any case. -EPROTO: not of this size, or it could still shrink. */
 int region_attach(struct region *region, int fd, size_t size);
 
@@ -39,7 +42,7 @@ struct bell_page {
 
 struct bell {
     struct bell_page *page;
-    int event;       /* an eventfd */
+    int event;       /* an eventfd; -1: bell_none's */
     bool fence;      /* a barrier before looking at `asleep` */
     bool registered; /* the owner's: membarrier works here */
     struct region region;
@@ -47,6 +50,8 @@ struct bell {
 
 /* The own bell of this process. 0, -ENOMEM, -EMFILE. */
 int bell_create(struct bell *bell);
+/* That of a process whose memory no other shares, so that nobody rings it: it has no descriptors. */
+void bell_none(struct bell *bell);
 /* A peer's, from what its agent sent. Both descriptors are taken over, or closed on failure. */
 int bell_attach(struct bell *bell, int memory, int event);
 void bell_close(struct bell *bell);

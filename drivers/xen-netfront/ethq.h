@@ -198,7 +198,7 @@ unsigned ethq_tx_pending(struct ethq *q);
  * ports, then sleep until one of the `wait` ports is signalled, the interface changes, or the
  * deadline has passed. The ports are local event channels, of this queue or of any other device.
  * Returns 1 when something happened and 0 at the deadline. A signal that came before the call
- * counts. */
+ * counts. EIO: the interface cannot be used any more; the kernel's log says why. */
 struct ethq_wait {
     uint64_t deadline; /* CLOCK_MONOTONIC in ns; 0: ring only; UINT64_MAX: however long it takes */
     uint64_t ring, wait;   /* addresses of arrays of uint32_t */

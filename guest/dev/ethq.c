@@ -252,6 +252,8 @@ static long wait_for_ports(const uint32_t *user_ports, unsigned count, uint64_t 
         bool changed = front_service(), taken = ports_take(ports, count);
         int result;
 
+        if (front.phase == NETFRONT_FAILED)
+            return -EIO;
         if (changed || taken)
             return 1;
         result = process_wait(ports, count + 1, deadline);
@@ -282,8 +284,10 @@ static long ethq_ioctl(struct file *file, unsigned command, void *argument)
 static unsigned ethq_poll(struct file *file)
 {
     front_service();
+    if (front.phase == NETFRONT_FAILED)
+        return POLLERR | POLLHUP;
     if (!queue->link.up)
-        return POLLHUP;
+        return 0; /* it may come back */
     event_take(queue->link.port);
     return POLLOUT | POLLWRNORM | (ethq_arm(queue) ? POLLIN | POLLRDNORM : 0);
 }

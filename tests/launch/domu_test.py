@@ -13,6 +13,7 @@ import unittest
 
 from launcher import BUILD, HERE, LIMIT, RANK, LauncherTest
 
+DOMU_RANK = os.path.join(BUILD, "tests", "launch", "domu_rank")
 FAKES = os.path.join(BUILD, "tests", "launch")
 UNSHARE = "-m" if os.geteuid() == 0 else "-rm"
 # In a mount namespace: a /sys that knows Xen and a bridge, and a /run of the test's own.
@@ -136,6 +137,33 @@ class Runs(DomuTest):
         out = self.run_mpirun("--domu", "-n", 1, RANK, "init", "put=key:value", *say[1:], ":",
                               "--domu", "-n", 2, RANK, *say)
         self.assertEqual(out.split(), ["key=value"] * 3)
+
+    def test_joining(self):
+        self.environment["SHOW_WELCOME"] = "1"
+        out = self.run_mpirun("--domu", "-n", 2, "-x", "SHOW_WELCOME", RANK, "init", "greet=domu=1", "barrier", "finalize")
+        lines = sorted(out.splitlines())
+        self.assertEqual([line for line in lines if line.startswith("place")],
+                         ["place first=0 count=1 node=0"] * 2 + ["place first=1 count=1 node=1"] * 2)
+        for rank in range(2):
+            self.assertRegex(lines[4 + rank], f"port interface=ethq0 mac=06[0-9a-f]{{6}}000{rank} mtu=1500 fds=0")
+            self.assertEqual(lines[6 + rank], f"welcome process={rank} size=2 node={rank} nodes=2 ranks=1 program=0 link=auto")
+
+    def test_greetings_that_do_not_fit(self):
+        for arguments in (["--domu", "-n", 1, RANK, "init", "greet=domu=0"], ["--domu", "-n", 1, RANK, "init", "greet"],
+                          ["-n", 1, RANK, "init", "greet=domu=1"], ["--domu", "-n", 1, RANK, "init", "greet=domu=2"]):
+            self.run_mpirun(*arguments, status=1)
+            self.assertRegex(self.errors, "its greeting is not as it should be")
+
+    def test_the_library_joins(self):
+        # The guest kernel's device is not here; one rank needs none.
+        self.assertEqual(self.run_mpirun("--domu", "-n", 1, DOMU_RANK),
+                         "process 0 of 1, node 0, 0 descriptors more, 1 threads\n")
+        # What somebody has in his environment makes no domain of a process: it has its bell.
+        self.environment["CARAVAN_DOMU"] = "1"
+        self.assertEqual(self.run_mpirun("-n", 1, DOMU_RANK),
+                         "process 0 of 1, node 0, 2 descriptors more, 1 threads\n")
+        self.run_mpirun("--domu", "-n", 2, DOMU_RANK, status=3)
+        self.assertRegex(self.errors, "cannot use the domain's network interface /dev/ethq0: No such file")
 
     def test_mixed_with_processes(self):
         out = self.run_mpirun("-n", 1, RANK, "init", "barrier", "print=process", "finalize", ":",

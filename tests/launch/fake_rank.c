@@ -9,6 +9,7 @@
  *   take-ring                          wait for a ring; prints who offered it and its size
  *   down                               wait for caravan_down; prints the process
  *   version=N                          greet with this version
+ *   greet=KEYS                         greet as a domain does, without descriptors, and with these keys besides the version
  *   raw=TEXT                           send a line as it is
  *   report=TEXT abort=STATUS:TEXT
  *   print=TEXT error=TEXT              to standard output, to standard error
@@ -73,14 +74,8 @@ static void expect(const char *command)
     while (strcmp(message.command, command) != 0);
 }
 
-static void hello(int version)
+static void learn_job(void)
 {
-    int fd[2] = {eventfd(0, EFD_CLOEXEC), memfd_create("doorbell", MFD_CLOEXEC)};
-
-    if (control_send(get_stream(), fd, 2, "cmd=caravan_hello version=%d", version) < 0)
-        fail("cannot greet");
-    close(fd[0]);
-    close(fd[1]);
     for (;;) {
         receive();
         if (strcmp(message.command, "caravan_ready") == 0)
@@ -95,7 +90,29 @@ static void hello(int version)
         if (strcmp(message.command, "caravan_place") == 0 && getenv("SHOW_WELCOME"))
             printf("place first=%s count=%s node=%s\n", control_get(&message, "first"),
                    control_get(&message, "count"), control_get(&message, "node"));
+        if (strcmp(message.command, "caravan_port") == 0 && getenv("SHOW_WELCOME"))
+            printf("port interface=%s mac=%s mtu=%s fds=%u\n", control_get(&message, "interface"),
+                   control_get(&message, "mac"), control_get(&message, "mtu"), message.fds);
     }
+}
+
+static void hello(int version)
+{
+    int fd[2] = {eventfd(0, EFD_CLOEXEC), memfd_create("doorbell", MFD_CLOEXEC)};
+
+    if (control_send(get_stream(), fd, 2, "cmd=caravan_hello version=%d", version) < 0)
+        fail("cannot greet");
+    close(fd[0]);
+    close(fd[1]);
+    learn_job();
+}
+
+static void greet(const char *keys)
+{
+    if (control_send(get_stream(), NULL, 0, "cmd=caravan_hello version=%d %s", CONTROL_VERSION,
+                     keys) < 0)
+        fail("cannot greet");
+    learn_job();
 }
 
 static char name[256]; /* of the key-value space */
@@ -190,6 +207,8 @@ static void step(const char *command, char *value)
         hello(CONTROL_VERSION);
     } else if (strcmp(command, "version") == 0) {
         hello(atoi(value));
+    } else if (strcmp(command, "greet") == 0) {
+        greet(value);
     } else if (strcmp(command, "barrier") == 0) {
         control_send(get_stream(), NULL, 0, "cmd=barrier_in");
         expect("barrier_out");

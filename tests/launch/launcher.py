@@ -30,7 +30,7 @@ class LauncherTest(unittest.TestCase):
         self.environment = dict(os.environ)
         # meson leads every test to the libraries of the build tree; an installed prefix has its own.
         for name in list(self.environment):
-            if name.startswith(("OMPI_", "PMI", "CARAVAN_CONTROL", "LD_LIBRARY_PATH")):
+            if name.startswith(("OMPI_", "PMI", "CARAVAN_CONTROL", "CARAVAN_DOMU", "LD_LIBRARY_PATH")):
                 del self.environment[name]
         self.environment.update([self.mark.split("=")])
         self.running = []

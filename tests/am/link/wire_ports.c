@@ -11,6 +11,7 @@
 #include "am/core.h"
 #include "am/port/sim.h"
 #include "am/port/template.h"
+#include "tests/am/port/ethq_net.h"
 
 enum {
     HANDLER = 1,
@@ -19,7 +20,10 @@ enum {
 };
 
 static struct sim *sim;
+static struct ethq_net ethq;
 static uint64_t ticks;
+static unsigned losses;
+static int used; /* of `ports` */
 static struct am *am[2];
 static uint64_t received[2];
 static unsigned dones, ended;
@@ -42,13 +46,40 @@ static void open_sim(struct am_port *port[2])
     }
 }
 
+static void open_netfront(struct am_port *port[2])
+{
+    ethq_net_open(&ethq, port, 1500);
+}
+
+static void open_netfront_jumbo(struct am_port *port[2])
+{
+    ethq_net_open(&ethq, port, 4078);
+}
+
+/* Now and then the connection of one side is lost with all that is on its way. It is found again when the kernel is called. */
+static void lose_connection(void)
+{
+    uint64_t come = received[0] + received[1] + 300 * dones;
+    struct ethq_end *end = &ethq.end[losses % 2];
+
+    if (come / 600 <= losses)
+        return;
+    losses++;
+    ethq_net_disconnect(end);
+    end->reconnects = true;
+}
+
 static const struct {
     const char *name;
     void (*open)(struct am_port *port[2]);
+    void (*trouble)(void); /* NULL: none */
 } ports[] = {
-    {"template", open_template},
-    {"template, large frames", open_template_jumbo},
-    {"sim", open_sim},
+    {"template", open_template, NULL},
+    {"template, large frames", open_template_jumbo, NULL},
+    {"sim", open_sim, NULL},
+    {"netfront", open_netfront, NULL},
+    {"netfront, large frames", open_netfront_jumbo, NULL},
+    {"netfront, connections are lost", open_netfront, lose_connection},
 };
 
 static uint64_t tick(void *context)
@@ -86,9 +117,10 @@ static void on_done(struct am *self, void *context, int status)
 
 static void round_of_all(void)
 {
-    ck_assert_int_ge(am_poll(am[0]), 0);
-    ck_assert_int_ge(am_poll(am[1]), 0);
+    require(am_poll(am[0]) >= 0 && am_poll(am[1]) >= 0);
     sim_step(sim, tick(NULL));
+    if (ports[used].trouble)
+        ports[used].trouble();
 }
 
 static void open_pair(int which)
@@ -99,6 +131,8 @@ static void open_pair(int which)
     ticks = sim_now(sim);
     received[0] = received[1] = 0;
     dones = ended = 0;
+    losses = 0;
+    used = which;
     ports[which].open(port);
     for (uint32_t i = 0; i < 2; i++) {
         struct am_job job = {
@@ -194,6 +228,43 @@ START_TEST(transfers)
 }
 END_TEST
 
+static void on_down(struct am *self, uint32_t process, const char *reason, void *context)
+{
+    ck_assert_uint_eq(process, 1);
+    ck_assert_ptr_nonnull(strstr(reason, "this node's Ethernet port failed: Protocol error"));
+    ended++;
+}
+
+/* A port that is gone is told of, by one who only waits, and by one who has yet to meet its peer. */
+START_TEST(port_is_gone)
+{
+    uint64_t number = 0;
+    int which = 0;
+
+    while (strcmp(ports[which].name, "netfront") != 0)
+        which++;
+    open_pair(which);
+    am_on_peer_down(am[0], on_down, NULL);
+    if (_i == 0) {
+        while (am_request(am[0], 1, HANDLER, &number, 1, NULL, 0) == -EAGAIN)
+            round_of_all();
+        while (!received[1])
+            round_of_all();
+    }
+    ethq.end[0].queue->rx_ring.index.rsp_prod += 1000;
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_ge(am_poll(am[0]), 0);
+    for (int i = 0; i < 100 && !ended; i++) {
+        if (_i == 1)
+            ck_assert_int_lt(am_request(am[0], 1, HANDLER, &number, 1, NULL, 0), 0);
+        ck_assert_int_ge(am_poll(am[0]), 0);
+    }
+    ck_assert_uint_eq(ended, 1);
+    ck_assert_int_eq(am_request(am[0], 1, HANDLER, &number, 1, NULL, 0), -EHOSTDOWN);
+    close_pair();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("wire over every port");
@@ -204,6 +275,7 @@ int main(void)
     tcase_set_timeout(cases, 60);
     tcase_add_loop_test(cases, messages_both_ways, 0, count);
     tcase_add_loop_test(cases, transfers, 0, count);
+    tcase_add_loop_test(cases, port_is_gone, 0, 2);
     suite_add_tcase(suite, cases);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
