@@ -24,6 +24,7 @@ void device_init(void)
         {"/dev/console", S_IFIFO | 0600, 0, 0, &device_stream_ops},
     };
 
+    file_make("/dev/shm", S_IFDIR | 01777); /* shm_open's */
     for (unsigned i = 0; i < ARRAY_SIZE(devices); i++) {
         struct inode *inode = file_make(devices[i].path, devices[i].mode);
 

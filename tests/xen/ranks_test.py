@@ -1,0 +1,236 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""ranks_test.py: `mpirun --domu` in the pocket, in one boot: programs that know nothing of it, each rank a domain.
+
+What a rank does is held against the same program as a process of dom0. RANKS_LONG=1 in the environment makes it by hand what
+takes too long in CI: files of 100 MB, hpcc on four ranks, 200 jobs in a row.
+"""
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import unittest
+
+from pocket import BUILD, MPIRUN, PocketCase
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "net"))
+import hpcc_test  # noqa: E402
+
+LONG = "RANKS_LONG" in os.environ
+HOST_FILES = os.path.join(BUILD, "tests/xen/host_files")
+
+
+def program(name):
+    return os.path.join(BUILD, "tests/mpi", "mpi_" + name)
+
+
+class Ranks(PocketCase):
+    def mpirun(self, *words, timeout=120, **arguments):
+        return self.run_pocket("--pocket", "--domu", *map(str, words), program=MPIRUN, timeout=timeout,
+                               **arguments)
+
+    def good(self, *words, **arguments):
+        done = self.mpirun(*words, **arguments)
+        self.assertEqual(done.returncode, 0, done.stdout[-2000:] + done.stderr)
+        return done.stdout
+
+    def host(self):
+        """What the Xen host has, all of which a job has to give back."""
+        done = self.shell("""xl list | tail -n +2 | awk '{ print $1, $3 }'
+            xenstore-ls -f | grep -v ' = "[0-9]*"$' | grep -vc '^/tool' || true
+            ls -A /run/caravan | wc -l; ls /sys/class/net | wc -l
+            ls /proc | grep -c '^[0-9]'; xl info free_memory
+            lsevtchn 0 2>/dev/null | wc -l || ls /usr/lib/xen*/bin""")
+        return done.stdout
+
+    # --- A program and its streams ---------------------------------------------
+
+    def test_1_streams_and_status(self):
+        text = "".join(f"{i}\n" for i in range(50000))
+        self.assertEqual(self.good("-n", 1, "cat", input=text), text)
+        done = self.mpirun("-n", 1, "sh", "-c", "echo out; echo err >&2; exit 7")
+        self.assertEqual((done.stdout, done.returncode), ("out\n", 7), done.stderr)
+        self.assertIn("err\n", done.stderr)
+
+    def test_1_a_signal_is_the_end_that_it_would_be(self):
+        done = self.mpirun("-n", 1, "sh", "-c", "kill -SEGV $$")
+        self.assertEqual(done.returncode, 128 + signal.SIGSEGV, done.stderr)
+        self.assertIn("was killed by signal 11", done.stderr)
+
+    def test_1_arguments_environment_and_directory(self):
+        word = "a word, with spaces; and \"quotes\""
+        out = self.good("-n", 1, "-x", "COLOUR=" + word, "sh", "-c", 'echo "$1 $COLOUR"; pwd; umask', "sh", word)
+        self.assertEqual(out.splitlines()[:2], [f"{word} {word}", os.path.realpath(self.work)])
+        # More than Xen's command line or a page would take.
+        words = [f"argument number {i}" for i in range(3000)]
+        out = self.good("-n", 1, "sh", "-c", 'echo $#; shift 2998; echo "$1"', "sh", *words)
+        self.assertEqual(out, "3000\nargument number 2998\n")
+
+    # --- The host's files ---------------------------------------------------------
+
+    def test_2_files_are_as_on_linux(self):
+        expected = self.run_pocket("shell", HOST_FILES, "/run/files")
+        self.assertEqual(expected.returncode, 0, expected.stderr)
+        self.assertEqual(self.good("-n", 1, HOST_FILES, "/run/files"), expected.stdout)
+
+    def test_2_a_large_file_is_read_and_written(self):
+        size = 100 << 20 if LONG else 10 << 20
+        source, target = (os.path.join(self.work, name) for name in ("large", "copied"))
+        with open(source, "wb") as file:
+            file.write(os.urandom(size))
+        self.good("-n", 1, HOST_FILES, "copy", "large", target, timeout=300)
+        self.assertEqual(subprocess.run(["cmp", source, target], check=False).returncode, 0)
+        os.unlink(source)
+        os.unlink(target)
+
+    def test_2_a_full_disk_is_said(self):
+        self.shell("mkdir -p /run/small; mount -t tmpfs -o size=1m tmpfs /run/small")
+        self.addCleanup(self.shell, "umount /run/small; rmdir /run/small")
+        self.assertEqual(self.good("-n", 1, HOST_FILES, "fill", "/run/small/file"),
+                         "after some: No space left on device\n")
+
+    def test_2_a_lock_is_waited_for(self):
+        first = subprocess.Popen([MPIRUN, "--pocket", "--domu", "-n", "1", HOST_FILES, "lock", "/run/locked"],
+                                 env=self.environment, cwd=self.work, stdin=subprocess.PIPE,
+                                 stdout=subprocess.PIPE, text=True)
+        self.addCleanup(first.kill)
+        self.assertEqual(first.stdout.readline(), "locked\n")
+        second = subprocess.Popen([MPIRUN, "--pocket", "--domu", "-n", "1", HOST_FILES, "lock", "/run/locked"],
+                                  env=self.environment, cwd=self.work, stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.PIPE, text=True)
+        self.addCleanup(second.kill)
+        time.sleep(3)
+        self.assertEqual(self.shell("xl list | grep -c caravan-").stdout, "2\n")
+        self.assertIsNone(second.poll())
+        first.communicate(timeout=30)
+        self.assertEqual(second.communicate(timeout=30)[0], "locked\n")
+        self.assertEqual((first.returncode, second.returncode), (0, 0))
+
+    # --- Programs of MPI ------------------------------------------------------------
+
+    def test_3_hello(self):
+        for ranks in (1, 2, 4):
+            out = self.good("-n", ranks, os.path.join(BUILD, "bench/hello"))
+            self.assertIn(f"{ranks} process", out)
+
+    def test_3_random_messages_and_collectives(self):
+        self.good("-n", 3, program("stress"), 1, 12, timeout=200)
+        self.good("-n", 4, program("stress_coll"), 2, 12, timeout=200)
+        self.good("-n", 2, program("modes"), timeout=200)
+
+    def test_3_programs_that_others_built(self):
+        need(self, "NPopenmpi", "hpcc")
+        out = self.mpirun("-n", 2, "NPopenmpi", "-i", "-u", 20000, "-o", "/dev/null", timeout=200)
+        self.assertEqual(out.returncode, 0, out.stderr)
+        self.assertGreater(out.stderr.count("Integrity check passed"), 20)
+        for ranks in (2, 4) if LONG else (2,):
+            with open(os.path.join(self.work, "hpccinf.txt"), "w", encoding="ascii") as file:
+                file.write(hpcc_test.INPUT.format(size=100, rows=ranks // 2, columns=2,
+                                                  threshold=hpcc_test.THRESHOLD))
+            self.good("-n", ranks, "--mem", 160, "hpcc", timeout=900)
+            with open(os.path.join(self.work, "hpccoutf.txt"), encoding="ascii") as file:
+                hpcc_test.check(file.read(), ranks)
+            os.unlink(os.path.join(self.work, "hpccoutf.txt"))
+
+    def test_3_python(self):
+        with open(os.path.join(self.work, "sum.py"), "w", encoding="ascii") as file:
+            file.write("from mpi4py import MPI\nc = MPI.COMM_WORLD\n"
+                       "print(c.rank, c.allreduce(c.rank + 1), flush=True)\n")
+        out = self.good("--mem", 200, "-n", 2, sys.executable, "sum.py", timeout=200)
+        self.assertEqual(sorted(out.splitlines()), ["0 3", "1 3"])
+
+    def test_4_processes_and_domains_in_one_job(self):
+        stress = program("stress")
+        done = self.run_pocket("--pocket", "-n", "2", stress, "3", "12", ":", "--domu", "-n", "2", stress, "3",
+                               "12", program=MPIRUN, timeout=200)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_4_two_agents_are_two_nodes(self):
+        self.good("--host", "a,b", "-n", 4, program("stress_coll"), 4, 8, timeout=200)
+
+    # --- Ends ---------------------------------------------------------------------------
+
+    def start(self, ranks):
+        """A job whose ranks compute, with all its domains made."""
+        process = subprocess.Popen(
+            [MPIRUN, "--pocket", "--domu", "-n", str(ranks), "sh", "-c", "echo ready; while :; do :; done"],
+            env=self.environment, cwd=self.work, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.stderr.close)
+        self.addCleanup(process.kill)
+        for _ in range(ranks):
+            self.assertEqual(process.stdout.readline(), "ready\n")
+        return process
+
+    def ended(self, process, said, status=128 + signal.SIGKILL):
+        began = time.monotonic()
+        _, error = process.communicate(timeout=30)
+        self.assertIn(said, error)
+        self.assertEqual(process.returncode, status)
+        left = self.shell("for i in $(seq 100); do"
+                          " [ $(xl list | wc -l) = 2 ] && [ -z \"$(ls /run/caravan)\" ] && exit 0;"
+                          " sleep 0.1; done; xl list; exit 1")
+        self.assertEqual(left.returncode, 0, left.stdout)
+        print(f"{said}: nothing is left after {time.monotonic() - began:.1f} s", file=sys.stderr)
+
+    def kill(self, which):
+        """kill -9 in dom0 of the first process of that name."""
+        done = self.shell("for p in /proc/[0-9]*; do if grep -qx '" + which + "' $p/comm 2>/dev/null; then"
+                          " kill -9 ${p#/proc/}; exit; fi; done; exit 1")
+        self.assertEqual(done.returncode, 0, f"there is no {which}")
+
+    def test_5_a_domain_is_destroyed(self):
+        process = self.start(2)
+        self.shell("xl destroy $(xl list | awk '/caravan-/ { print $1; exit }')")
+        self.ended(process, "has ended without an exit status")
+
+    def test_5_a_keeper_is_killed(self):
+        process = self.start(2)
+        self.kill("caravan-keeper")
+        self.ended(process, "was killed by signal 9")
+
+    def test_5_the_agent_is_killed(self):
+        process = self.start(2)
+        self.kill("mpirun")
+        self.ended(process, "host pocket", status=1)
+
+    def test_5_mpirun_is_killed(self):
+        process = self.start(2)
+        process.kill()
+        self.ended(process, "", status=-signal.SIGKILL)
+
+    def test_5_mpirun_is_interrupted(self):
+        process = self.start(2)
+        process.send_signal(signal.SIGINT)
+        self.ended(process, "", status=128 + signal.SIGINT)
+
+    def test_5_a_program_that_fails_ends_the_others(self):
+        done = self.mpirun("-n", 2, "sh", "-c", "[ $PMI_RANK = 1 ] && exit 5; while :; do :; done")
+        self.assertEqual(done.returncode, 5, done.stderr)
+        self.assertIn("rank 1 on pocket", done.stderr)
+
+    def test_5_too_little_memory_is_said(self):
+        done = self.mpirun("-n", 1, "--mem", 24, "sh", "-c", "x=xxxxxxxxxxxxxxxx; while :; do x=$x$x; done")
+        self.assertEqual(done.returncode, 128 + signal.SIGKILL, done.stderr)
+        self.assertIn("out of memory", done.stderr)
+
+    def test_6_jobs_in_a_row_leave_nothing(self):
+        self.good("-n", 2, os.path.join(BUILD, "bench/hello"))
+        before = self.host()
+        for _ in range(200 if LONG else 10):
+            self.good("-n", 2, os.path.join(BUILD, "bench/hello"))
+        self.assertEqual(self.host(), before)
+
+
+def need(case, *names):
+    for name in names:
+        if not shutil.which(name):
+            case.skipTest(f"{name} is missing")
+
+
+if __name__ == "__main__":
+    unittest.main()
