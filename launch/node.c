@@ -77,6 +77,10 @@ static int take(void *context, struct control_message *message)
 
 void node_open(struct agent *agent)
 {
+    /* Processes beside domains are on the domains' bridge, which has no link before the first of them is up. */
+    const char *interfaces = *agent->interfaces || agent->domains.count == 0
+                                 ? agent->interfaces
+                                 : agent->domains.bridge;
     struct strings ranges = {0};
     char error[512], range[32];
 
@@ -95,8 +99,8 @@ void node_open(struct agent *agent)
         strings_add(&ranges, range);
     }
     /* A program that does not use frames is not in the way of it: told when a rank joins. */
-    if (packet_run(agent->interfaces, agent->ethertype, agent->job, agent->node, &ranges, take,
-                   agent, error, sizeof(error)) < 0)
+    if (packet_run(interfaces, agent->ethertype, agent->job, agent->node, &ranges, take, agent,
+                   error, sizeof(error)) < 0)
         agent->port_error = text_copy(error);
     strings_clear(&ranges);
 }

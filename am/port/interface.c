@@ -175,6 +175,14 @@ static int choose_named(const struct interface *list, size_t count, const char *
                      interface_refusal(&list[i]));
             return -EINVAL;
         }
+        /* A bridge has the address of one of its ports, if it was not given one of its own. */
+        if (memcmp(list[i].mac, (const uint8_t[6]){0}, sizeof(list[i].mac)) == 0) {
+            snprintf(text, size,
+                     "interface %s has no address: give it one, as with 'ip link set %s address"
+                     " 02:00:00:00:00:01'",
+                     name, name);
+            return -EINVAL;
+        }
         return 0;
     }
     snprintf(text, size, "there is no interface %s; there are:", name);
