@@ -96,7 +96,7 @@ static int endpoint_make(struct am **result, const struct am_job *job, const str
     am->polls_to_control =
         1; /* lines that came with the last ones of the joining are in no descriptor */
     am->threads = flags & AM_THREADS;
-    am->spin = AM_SPIN;
+    am->spin = job->domu ? AM_SPIN_DOMAIN : AM_SPIN;
     error = am_lock_create(am);
     if (error == 0 && !am->job.incarnation &&
         getrandom(&am->job.incarnation, sizeof(am->job.incarnation), 0) < 0)
@@ -420,7 +420,7 @@ static __attribute__((noinline)) int control_look(struct am *am)
 {
     int result;
 
-    am->polls_to_control = POLLS_PER_CONTROL;
+    am->polls_to_control = am->job.domu ? POLLS_PER_CONTROL_DOMAIN : POLLS_PER_CONTROL;
     if (!am->job.control || am->broken)
         return am->broken;
     result = am->launcher->poll(am);

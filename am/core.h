@@ -47,14 +47,17 @@ struct peer {
 struct am_table; /* am/transfer.c */
 struct control_message;
 
-/* To look at the control stream is a system call: only every so many polls of a wait, and ticks of the processor's counter
- * (about a millisecond's worth) for a program that polls by itself. */
+/* To look at the control stream is a system call: only every so many polls of a wait (in a domain that is two ways through Xen,
+ * and more polls), and ticks of the processor's counter (about a millisecond's worth) for a program that polls by itself. */
 enum {
     POLLS_PER_CONTROL = 1024,
+    POLLS_PER_CONTROL_DOMAIN = 65536,
     TICKS_PER_CONTROL = 2000000,
 };
 
-enum { AM_SPIN = 50000 }; /* ns */
+/* ns before am_wait sleeps. A domain has its processor for itself, and its round trips take longer: through dom0, which may
+ * have to be woken. */
+enum { AM_SPIN = 50000, AM_SPIN_DOMAIN = 2000000 };
 
 struct am {
     /* Hot: read at every message. */
@@ -76,7 +79,7 @@ struct am {
     int broken; /* the error that every later call returns; 0 */
     bool threads;
     bool fenced;   /* barrier_out has come */
-    uint64_t spin; /* ns before am_wait sleeps: AM_SPIN, or a test's choice */
+    uint64_t spin; /* ns before am_wait sleeps: AM_SPIN, AM_SPIN_DOMAIN, or a test's choice */
     uint64_t sleeps;
     uint64_t stirs;  /* polls in which a link moved, though it may have handed nothing up */
     uint64_t events; /* polls that handled something, with AM_THREADS */

@@ -155,6 +155,7 @@ struct agent {
         char *wanted_bridge; /* NULL: the one that there is */
         char bridge[16];
         unsigned mtu;
+        bool crowded; /* more of them than processors for them */
         char *kernel;
         const char *place; /* the job's directory; NULL: none yet, or no more */
     } domains;

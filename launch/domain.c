@@ -76,7 +76,8 @@ void domain_mac(uint8_t mac[6], uint32_t job, uint32_t process)
     mac[5] = (uint8_t)process;
 }
 
-int domain_cpu(const char *list, unsigned local)
+/* The processor at `local` in a list, and how many it names. */
+static int processor_at(const char *list, unsigned local, unsigned *count)
 {
     unsigned total = 0;
 
@@ -99,8 +100,10 @@ int domain_cpu(const char *list, unsigned local)
             }
             if (first > last || last > MAX_CPU || (*end && *end != ','))
                 return -EINVAL;
-            if (found && local % total < seen + (last - first + 1))
+            if (found && local % total < seen + (last - first + 1)) {
+                *count = total;
                 return (int)(first + (local % total - seen));
+            }
             seen += (unsigned)(last - first + 1);
             text = end;
             if (!*text)
@@ -109,6 +112,20 @@ int domain_cpu(const char *list, unsigned local)
         total = seen;
     }
     return -EINVAL;
+}
+
+int domain_cpu(const char *list, unsigned local)
+{
+    unsigned count;
+
+    return processor_at(list, local, &count);
+}
+
+unsigned domain_cpu_count(const char *list)
+{
+    unsigned count;
+
+    return processor_at(list, 0, &count) < 0 ? 0 : count;
 }
 
 bool domain_bridge_is_name(const char *name)
@@ -298,16 +315,19 @@ int domain_memory_check(unsigned memory, uint64_t initrd, char *error, size_t si
         memory, packed, GUEST_MIB, least);
 }
 
-int domain_host_memory(unsigned count, unsigned memory, char *error, size_t size)
+int domain_host_memory(unsigned count, unsigned memory, unsigned *processors, char *error,
+                       size_t size)
 {
     static const char *const arguments[] = {"info", NULL};
     unsigned long needed = ((unsigned long)count * (memory * 1024ul + OVERHEAD_KIB) + 1023) / 1024;
     char info[16384];
-    long available;
+    long available, its_processors;
     int result = check_xl("info", xl_run(arguments, XL_MS, info, sizeof(info)), info, error, size);
 
     if (result < 0)
         return result;
+    its_processors = info_number(info, "nr_cpus");
+    *processors = its_processors > 0 ? (unsigned)its_processors : 1;
     available = info_number(info, "free_memory");
     if (available < 0)
         return refuse(error, size, -EPROTO, "`xl info` does not tell how much memory is free");

@@ -43,6 +43,8 @@ void domain_mac(uint8_t mac[6], uint32_t job, uint32_t process);
 
 /* The processor of the domain at place `local`, in turn through the list; -EINVAL: it is no list of processors. */
 int domain_cpu(const char *list, unsigned local);
+/* How many it names; 0 for what is no such list. */
+unsigned domain_cpu_count(const char *list);
 
 /* A name that an interface can have. */
 bool domain_bridge_is_name(const char *name);
@@ -57,8 +59,9 @@ int domain_config(const struct domain *domain, char *text, size_t size);
 /* Whether this is dom0 of a Xen host that our guests can run on. `sys` is "/sys". */
 int domain_host_check(const char *sys, char *error, size_t size);
 
-/* Whether Xen has the memory for `count` domains of `memory` MiB. */
-int domain_host_memory(unsigned count, unsigned memory, char *error, size_t size);
+/* Whether Xen has the memory for `count` domains of `memory` MiB. Tells how many processors it has. */
+int domain_host_memory(unsigned count, unsigned memory, unsigned *processors, char *error,
+                       size_t size);
 
 /* Whether that is enough for a program whose initrd has so many bytes. */
 int domain_memory_check(unsigned memory, uint64_t initrd, char *error, size_t size);

@@ -77,6 +77,7 @@ static bool prepare(struct agent *agent)
 {
     struct agent_domains *domains = &agent->domains;
     char error[1024];
+    unsigned processors = 1;
     int result = domain_host_check("/sys", error, sizeof(error));
 
     if (!agent->reaper) {
@@ -87,7 +88,8 @@ static bool prepare(struct agent *agent)
     if (result == 0)
         result = reaper_clear_leftovers(REAPER_DIRECTORY, error, sizeof(error));
     if (result >= 0)
-        result = domain_host_memory(domains->count, domains->memory, error, sizeof(error));
+        result = domain_host_memory(domains->count, domains->memory, &processors, error,
+                                    sizeof(error));
     if (result == 0)
         result = domain_host_bridge("/sys", domains->wanted_bridge, domains->bridge, &domains->mtu,
                                     error, sizeof(error));
@@ -95,6 +97,10 @@ static bool prepare(struct agent *agent)
         agent_fail(agent, "%s", error);
         return false;
     }
+    /* dom0 has to run beside them: it moves their frames. */
+    domains->crowded = domains->count > (domains->cpus    ? domain_cpu_count(domains->cpus)
+                                         : processors > 1 ? processors - 1
+                                                          : 1);
     domains->kernel = prefix_guest_kernel();
     if (access(domains->kernel, R_OK) < 0) {
         agent_fail(agent, "the guest kernel %s: %s", domains->kernel, strerror(errno));

@@ -263,6 +263,8 @@ static unsigned count_neighbours(const struct rank *rank)
     const struct agent *agent = rank->agent;
     unsigned count = 0;
 
+    if (rank->program->domu)
+        return agent->domains.crowded ? agent->domains.count : 1;
     for (unsigned i = 0; i < agent->rank_count; i++)
         count += agent->node_of[agent->ranks[i].process] == agent->node_of[rank->process];
     return count;

@@ -68,6 +68,8 @@ static void is_refused(int code, int wanted, const char *words)
     ck_assert_msg(strstr(error, words), "no \"%s\" in: %s", words, error);
 }
 
+static unsigned host_processors;
+
 static int check(unsigned count, unsigned memory, uint64_t initrd)
 {
     error[0] = '\0';
@@ -76,7 +78,7 @@ static int check(unsigned count, unsigned memory, uint64_t initrd)
 
     if (result == 0)
         result = domain_memory_check(memory, initrd, error, sizeof(error));
-    return result ? result : domain_host_memory(count, memory, error, sizeof(error));
+    return result ? result : domain_host_memory(count, memory, &host_processors, error, sizeof(error));
 }
 
 START_TEST(names)
@@ -152,6 +154,7 @@ START_TEST(processors)
     ck_assert_int_eq(domain_cpu("1-3,6", 2), 3);
     ck_assert_int_eq(domain_cpu("1-3,6", 3), 6);
     ck_assert_int_eq(domain_cpu("1-3,6", 4), 1);
+    ck_assert_uint_eq(domain_cpu_count("1-3,6"), 4);
     for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
         ck_assert_int_eq(domain_cpu(wrong[i], 0), -EINVAL);
 }

@@ -12,7 +12,7 @@
 static struct interface usable(const char *name)
 {
     struct interface interface = {
-        .index = 2, .mtu = 1500, .ethernet = true, .up = true, .connected = true};
+        .index = 2, .mac = {2}, .mtu = 1500, .ethernet = true, .up = true, .connected = true};
 
     strcpy(interface.name, name);
     return interface;
@@ -93,6 +93,7 @@ END_TEST
 
 START_TEST(none_is_explained)
 {
+    struct interface bridge = of_kind("xenbr0", "bridge");
     struct interface down = usable("eth0");
 
     down.up = false;
@@ -100,6 +101,9 @@ START_TEST(none_is_explained)
     ck_assert_ptr_nonnull(strstr(text, "eth0: down"));
     ck_assert_int_eq(choose(&down, 1, "eth0"), -EINVAL);
     ck_assert_ptr_nonnull(strstr(text, "eth0 cannot be used: it is down"));
+    memset(bridge.mac, 0, sizeof(bridge.mac));
+    ck_assert_int_eq(choose(&bridge, 1, "xenbr0"), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(text, "ip link set xenbr0 address"));
     ck_assert_int_eq(choose(&down, 1, "eth7"), -ENODEV);
     ck_assert_ptr_nonnull(strstr(text, "no interface eth7; there are: eth0"));
 }
