@@ -21,6 +21,8 @@ int reduce_binomial(const void *send, void *recv, size_t count, struct datatype 
                     struct op *op, int root, struct comm *comm);
 int reduce_linear(const void *send, void *recv, size_t count, struct datatype *type, struct op *op,
                   int root, struct comm *comm);
+int reduce_pipelined(const void *send, void *recv, size_t count, struct datatype *type,
+                     struct op *op, int root, struct comm *comm);
 
 /* Of operands at `send`, or IN_PLACE. */
 int allreduce_doubling(const void *send, void *buffer, size_t count, struct datatype *type,

@@ -14,7 +14,9 @@ int allreduce_linear(const void *send, void *buffer, size_t count, struct dataty
 
     if (send == IN_PLACE && comm->rank != 0)
         send = buffer;
-    error = reduce_linear(send, buffer, count, type, op, 0, comm);
+    error = count * type->size > core.eager
+                ? reduce_pipelined(send, buffer, count, type, op, 0, comm)
+                : reduce_linear(send, buffer, count, type, op, 0, comm);
 
     return error ? error : bcast_linear(buffer, count, type, 0, comm);
 }
