@@ -539,6 +539,7 @@ uint64_t am_counter(const struct am *am, unsigned index, const char **name)
         uint64_t value;
     } own[] = {
         {"sleeps", am->sleeps},
+        {"moves", am->moves},
     };
     const struct am_transport *transports[] = {am->ring, am->wire};
     const unsigned owned = sizeof(own) / sizeof(own[0]);

@@ -6,6 +6,7 @@
 #define CARAVAN_CORE_H
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -81,8 +82,10 @@ struct am {
     bool fenced;   /* barrier_out has come */
     uint64_t spin; /* ns before am_wait sleeps: AM_SPIN, AM_SPIN_DOMAIN, or a test's choice */
     uint64_t sleeps;
-    uint64_t stirs;  /* polls in which a link moved, though it may have handed nothing up */
-    uint64_t events; /* polls that handled something, with AM_THREADS */
+    uint64_t apart_next; /* ns: when apart.c looks next */
+    uint64_t moves;      /* to another processor, by apart.c */
+    uint64_t stirs;      /* polls in which a link moved, though it may have handed nothing up */
+    uint64_t events;     /* polls that handled something, with AM_THREADS */
 
     am_peer_down *down_function;
     void *down_context;
@@ -143,12 +146,20 @@ int control_answer(struct am *am, uint64_t number, bool waits, uint64_t quiet, u
 /* mpirun asks, by this number, what we are doing; with `detail` in words as well. */
 int query_answer(struct am *am, uint64_t number, bool detail);
 
+/* ---- am/apart.c ------------------------------------------------------------------------------------- */
+
+/* From a wait that began at `start`, now and then, where the node has a processor for each rank. */
+void apart_look(struct am *am, uint64_t start, uint64_t now);
+
 /* ---- am/link/ring.c ------------------------------------------------------------------------------- */
 
 struct am_transport *ring_open(struct am *am);
 /* From the control stream: a peer's ring towards us (`fd` is taken over), a peer's bell. */
 int ring_attach(struct am_transport *transport, uint32_t peer, int fd, size_t bytes);
 int ring_bell(struct am_transport *transport, uint32_t peer, int memory, int event);
+/* Was a peer that is awake, or (`rung`) was woken and has not run since, last seen on `processor`? And where are `others`? */
+bool ring_neighbours(const struct am_transport *transport, int processor, bool rung,
+                     cpu_set_t *others);
 
 /* ---- am/transfer.c ------------------------------------------------------------------------------------ */
 

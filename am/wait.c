@@ -134,6 +134,8 @@ static int spin(struct am *am, uint64_t start, uint64_t deadline, uint64_t *now)
         }
         if (*now - start >= am->spin || *now >= deadline)
             return 0;
+        if (am->job.ranks <= am->job.cores)
+            apart_look(am, start, *now);
         /* In the midst of a long message the other side has the next move, and may want this very core for it. */
         if (am->work || am->gets)
             sched_yield();

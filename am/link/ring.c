@@ -497,6 +497,31 @@ static void ring_wake(struct am_transport *transport)
     rings->asleep = false;
 }
 
+bool ring_neighbours(const struct am_transport *transport, int processor, bool rung,
+                     cpu_set_t *others)
+{
+    const struct ring_transport *rings = ring_transport(transport);
+    bool shared = false;
+
+    CPU_ZERO(others);
+    for (uint32_t i = 0; i < rings->actives; i++) {
+        const struct bell_page *page = rings->active[i]->bell.page;
+        uint32_t state, at;
+
+        if (!page || page == transport->am->bell.page)
+            continue;
+        state = __atomic_load_n(&page->asleep, __ATOMIC_RELAXED);
+        at = __atomic_load_n(&page->processor, __ATOMIC_RELAXED) - 1;
+        if (state == BELL_ASLEEP || at >= CPU_SETSIZE)
+            continue;
+        if (at != (uint32_t)processor)
+            CPU_SET((size_t)at, others);
+        else
+            shared |= state == BELL_AWAKE || rung;
+    }
+    return shared;
+}
+
 static void ring_close_link(struct ring_link *ring)
 {
     if (ring->bell.page && ring->in != ring->out)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/membarrier.h>
+#include <sched.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -40,6 +41,7 @@ int bell_create(struct bell *bell)
     bell->registered = bell_register();
     bell->page->fence = !bell->registered;
     bell->fence = false;
+    bell_tell_processor(bell);
     return 0;
 }
 
@@ -78,9 +80,18 @@ void bell_close(struct bell *bell)
     bell->event = -1;
 }
 
+int bell_tell_processor(struct bell *bell)
+{
+    int processor = sched_getcpu();
+
+    if (bell->page->processor != (uint32_t)(processor + 1))
+        __atomic_store_n(&bell->page->processor, (uint32_t)(processor + 1), __ATOMIC_RELAXED);
+    return processor;
+}
+
 void bell_sleep(struct bell *bell)
 {
-    __atomic_store_n(&bell->page->asleep, 1, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&bell->page->asleep, BELL_ASLEEP, __ATOMIC_SEQ_CST);
     if (bell->registered)
         membarrier(MEMBARRIER_CMD_GLOBAL_EXPEDITED);
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
@@ -90,17 +101,20 @@ void bell_wake(struct bell *bell)
 {
     uint64_t count;
 
-    /* Who cleared it before us has written, or is about to write, the event: the next sleep then ends at once, and
-     * finds nothing. Harmless, and rarer than a read at every wake-up. */
-    if (__atomic_exchange_n(&bell->page->asleep, 0, __ATOMIC_SEQ_CST) == 0)
+    /* Who rang has written, or is about to write, the event: the next sleep may then end at once, and find nothing.
+     * Harmless, and rarer than a read at every wake-up. */
+    if (__atomic_exchange_n(&bell->page->asleep, BELL_AWAKE, __ATOMIC_SEQ_CST) == BELL_RUNG)
         (void)!read(bell->event, &count, sizeof(count));
+    bell_tell_processor(bell);
 }
 
 void bell_ring_slow(struct bell *bell)
 {
     uint64_t one = 1;
+    uint32_t state = BELL_ASLEEP;
 
     /* One writer per sleep; a full counter (EAGAIN) wakes the sleeper as well. */
-    if (__atomic_exchange_n(&bell->page->asleep, 0, __ATOMIC_SEQ_CST) != 0)
+    if (__atomic_compare_exchange_n(&bell->page->asleep, &state, BELL_RUNG, false, __ATOMIC_SEQ_CST,
+                                    __ATOMIC_SEQ_CST))
         (void)!write(bell->event, &one, sizeof(one));
 }

@@ -36,8 +36,17 @@ void region_close(struct region *region);
  * membarrier(2), which runs a barrier on every processor that runs a registered sender; where it cannot, `fence` says
  * so and each sender puts a full barrier of its own. */
 struct bell_page {
-    uint32_t asleep; /* 1: the owner sleeps, or is about to */
+    uint32_t asleep; /* of enum bell_state */
     uint32_t fence;  /* 1: the owner cannot call membarrier */
+    /* Where the owner was when it last waited: 1 + the processor's number, or 0. Written when it changes only, for a sender reads
+     * this line at every message. */
+    uint32_t processor;
+};
+
+enum bell_state {
+    BELL_AWAKE,
+    BELL_ASLEEP, /* or about to be */
+    BELL_RUNG,   /* and has not run since */
 };
 
 struct bell {
@@ -60,6 +69,9 @@ void bell_close(struct bell *bell);
 void bell_sleep(struct bell *bell);
 void bell_wake(struct bell *bell);
 
+/* The owner: say where one waits. Returns the processor, or -1: unknown. */
+int bell_tell_processor(struct bell *bell);
+
 /* Ring out of line: `asleep` was seen. */
 void bell_ring_slow(struct bell *bell);
 
@@ -70,7 +82,7 @@ static inline void bell_ring(struct bell *bell)
         __atomic_thread_fence(__ATOMIC_SEQ_CST);
     else
         __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    if (__builtin_expect(__atomic_load_n(&bell->page->asleep, __ATOMIC_RELAXED), 0))
+    if (__builtin_expect(__atomic_load_n(&bell->page->asleep, __ATOMIC_RELAXED) != BELL_AWAKE, 0))
         bell_ring_slow(bell);
 }
 

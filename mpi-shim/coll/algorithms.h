@@ -21,14 +21,17 @@ int reduce_binomial(const void *send, void *recv, size_t count, struct datatype 
                     struct op *op, int root, struct comm *comm);
 int reduce_linear(const void *send, void *recv, size_t count, struct datatype *type, struct op *op,
                   int root, struct comm *comm);
+int reduce_pipelined(const void *send, void *recv, size_t count, struct datatype *type,
+                     struct op *op, int root, struct comm *comm);
 
+/* Of operands at `send`, or IN_PLACE. */
+int allreduce_doubling(const void *send, void *buffer, size_t count, struct datatype *type,
+                       struct op *op, struct comm *comm);
+int allreduce_linear(const void *send, void *buffer, size_t count, struct datatype *type,
+                     struct op *op, struct comm *comm);
 /* In place in `buffer`. */
-int allreduce_doubling(void *buffer, size_t count, struct datatype *type, struct op *op,
-                       struct comm *comm);
 int allreduce_halving(void *buffer, size_t count, struct datatype *type, struct op *op,
                       struct comm *comm);
-int allreduce_linear(void *buffer, size_t count, struct datatype *type, struct op *op,
-                     struct comm *comm);
 int allreduce_ring(void *buffer, size_t count, struct datatype *type, struct op *op,
                    struct comm *comm);
 
@@ -36,9 +39,12 @@ int allreduce_ring(void *buffer, size_t count, struct datatype *type, struct op 
  * the other where that is NULL. */
 int allgather_ring(void *recv, const int *counts, const int *displacements, size_t count,
                    struct datatype *type, struct comm *comm);
-int allgather_linear(void *recv, const int *counts, const int *displacements, size_t count,
-                     struct datatype *type, struct comm *comm);
 int allgather_bruck(void *recv, size_t count, struct datatype *type, struct comm *comm);
+
+/* The same, and it puts this process's block in its place itself, unless that is IN_PLACE. */
+int allgather_linear(const void *send, size_t send_count, struct datatype *send_type, void *recv,
+                     const int *counts, const int *displacements, size_t count,
+                     struct datatype *type, struct comm *comm);
 
 /* Blocks of one size in each direction; not in place. */
 int alltoall_bruck(const void *send, size_t send_count, struct datatype *send_type, void *recv,

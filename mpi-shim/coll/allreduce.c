@@ -9,27 +9,25 @@
 int coll_allreduce(const void *send, void *recv, size_t count, struct datatype *type, struct op *op,
                    struct comm *comm)
 {
+    enum coll_algorithm algorithm;
+
     if (unlikely(comm->remote))
         return inter_allreduce(send, recv, count, type, op, comm);
     if (count == 0)
         return 0;
+    if (comm->size == 1) {
+        if (send != IN_PLACE)
+            datatype_copy(type, recv, send, count);
+        return 0;
+    }
+    algorithm = coll_choose(COLL_ALLREDUCE, comm, count * type->size);
+    if (algorithm == ALGORITHM_LINEAR)
+        return allreduce_linear(send, recv, count, type, op, comm);
+    if (algorithm == ALGORITHM_DOUBLING || !op->commutative || count < (size_t)comm->size)
+        return allreduce_doubling(send, recv, count, type, op, comm);
     if (send != IN_PLACE)
         datatype_copy(type, recv, send, count);
-    if (comm->size == 1)
-        return 0;
-    switch (coll_choose(COLL_ALLREDUCE, comm, count * type->size)) {
-    case ALGORITHM_LINEAR:
-        return allreduce_linear(recv, count, type, op, comm);
-    case ALGORITHM_HALVING:
-        if (op->commutative && count >= (size_t)comm->size)
-            return allreduce_halving(recv, count, type, op, comm);
-        break;
-    case ALGORITHM_RING:
-        if (op->commutative && count >= (size_t)comm->size)
-            return allreduce_ring(recv, count, type, op, comm);
-        break;
-    default:
-        break;
-    }
-    return allreduce_doubling(recv, count, type, op, comm);
+    if (algorithm == ALGORITHM_HALVING)
+        return allreduce_halving(recv, count, type, op, comm);
+    return allreduce_ring(recv, count, type, op, comm);
 }

@@ -7,19 +7,36 @@
  * hands its operand to the odd one and gets the result at the end. What a process holds is always the result over a range of
  * ranks, and is combined in their order, so the operation need not commute.
  *
+ * Two ranks need no room and no copy.
+ *
  * Cost: log2 p (alpha + n beta + n gamma), and two messages more where p is no power of two.
  */
 #include "mpi-shim/coll/algorithms.h"
 #include "mpi-shim/coll/scratch.h"
 #include "mpi-shim/coll/tags.h"
 
-int allreduce_doubling(void *buffer, size_t count, struct datatype *type, struct op *op,
-                       struct comm *comm)
+/* Each sends what the program gave and gets the other's operand where the result belongs: no copy. Both come to the same
+ * bits, for `op` is symmetric. */
+static int exchange_straight(const void *send, void *buffer, size_t count, struct datatype *type,
+                             struct op *op, struct comm *comm)
+{
+    int error = coll_sendrecv(send, count, type, !comm->rank, buffer, count, type, !comm->rank,
+                              TAG_ALLREDUCE, comm);
+
+    return error ? error : op_reduce(op, send, buffer, count, type);
+}
+
+int allreduce_doubling(const void *send, void *buffer, size_t count, struct datatype *type,
+                       struct op *op, struct comm *comm)
 {
     int size = comm->size, rank = comm->rank, power = 1, extra, position, error = 0;
     struct scratch other;
     char *mine = buffer, *received;
 
+    if (size == 2 && send != IN_PLACE && op_symmetric(op, type))
+        return exchange_straight(send, buffer, count, type, op, comm);
+    if (send != IN_PLACE)
+        datatype_copy(type, buffer, send, count);
     while (2 * power <= size)
         power *= 2;
     extra = size - power;

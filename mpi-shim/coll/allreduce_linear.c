@@ -7,11 +7,16 @@
  */
 #include "mpi-shim/coll/algorithms.h"
 
-int allreduce_linear(void *buffer, size_t count, struct datatype *type, struct op *op,
-                     struct comm *comm)
+int allreduce_linear(const void *send, void *buffer, size_t count, struct datatype *type,
+                     struct op *op, struct comm *comm)
 {
-    int error = reduce_linear(comm->rank == 0 ? IN_PLACE : buffer, buffer, count, type, op, 0,
-                              comm);
+    int error;
+
+    if (send == IN_PLACE && comm->rank != 0)
+        send = buffer;
+    error = count * type->size > core.eager
+                ? reduce_pipelined(send, buffer, count, type, op, 0, comm)
+                : reduce_linear(send, buffer, count, type, op, 0, comm);
 
     return error ? error : bcast_linear(buffer, count, type, 0, comm);
 }

@@ -16,6 +16,10 @@ static int gather(const void *send, size_t send_count, struct datatype *send_typ
                   const int *counts, const int *displacements, size_t count,
                   struct datatype *recv_type, int root, struct comm *comm)
 {
+    struct own {
+        char *at;
+        size_t count;
+    } own = {0};
     struct request **requests;
     int started = 0, error = 0, waited;
 
@@ -30,10 +34,12 @@ static int gather(const void *send, size_t send_count, struct datatype *send_typ
         if (i != root)
             error = coll_recv_start(at, elements, recv_type, i, TAG_GATHER, comm,
                                     &requests[started++]);
-        else if (send != IN_PLACE)
-            error = own_block(send, send_count, send_type, at, elements, recv_type, TAG_GATHER,
-                              comm);
+        else
+            own = (struct own){at, elements};
     }
+    if (!error && send != IN_PLACE) /* while the others come to send */
+        error = own_block(send, send_count, send_type, own.at, own.count, recv_type, TAG_GATHER,
+                          comm);
     waited = coll_waitall(started, requests);
     free(requests);
     return error ? error : waited;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * coll/reduce.c: reduce. Both algorithms combine in the order of ranks where the operation asks for it.
+ * coll/reduce.c: reduce. All algorithms combine in the order of ranks where the operation asks for it.
  */
 #include "mpi-shim/coll/algorithms.h"
 #include "mpi-shim/coll/inter.h"
@@ -12,7 +12,12 @@ int coll_reduce(const void *send, void *recv, size_t count, struct datatype *typ
         return inter_reduce(send, recv, count, type, op, root, comm);
     if (count == 0)
         return 0;
-    if (coll_choose(COLL_REDUCE, comm, count * type->size) == ALGORITHM_LINEAR)
+    switch (coll_choose(COLL_REDUCE, comm, count * type->size)) {
+    case ALGORITHM_LINEAR:
         return reduce_linear(send, recv, count, type, op, root, comm);
-    return reduce_binomial(send, recv, count, type, op, root, comm);
+    case ALGORITHM_PIPELINED:
+        return reduce_pipelined(send, recv, count, type, op, root, comm);
+    default:
+        return reduce_binomial(send, recv, count, type, op, root, comm);
+    }
 }

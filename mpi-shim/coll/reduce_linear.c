@@ -16,8 +16,9 @@ int reduce_linear(const void *send, void *recv, size_t count, struct datatype *t
 
     if (comm->rank != root)
         return coll_send(send, count, type, root, TAG_REDUCE, comm);
-    scratch_take(&own, type, count);
-    scratch_take(&other, type, count);
+    scratch_take(&own, type, send == IN_PLACE ? count : 0);
+    /* The first operand is received in place; of two ranks the other one is the root's own. */
+    scratch_take(&other, type, comm->size > 2 || root == 1 ? count : 0);
     if (send == IN_PLACE) {
         datatype_copy(type, own.at, recv, count);
         send = own.at;

@@ -32,7 +32,7 @@ static inline void scratch_take(struct scratch *scratch, const struct datatype *
 
     scratch->allocated = NULL;
     if (span > sizeof(scratch->small))
-        scratch->allocated = memory_get(span);
+        scratch->allocated = memory_get_raw(span);
     scratch->at = (scratch->allocated ? (char *)scratch->allocated : scratch->small) - first;
 }
 

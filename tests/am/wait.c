@@ -2,11 +2,13 @@
  *
  * Intent: nobody sleeps while a message lies there. First every interleaving of the sleeper's and the sender's steps, with
  * store buffers as x86 has them, for both kinds of barrier (and without one, to see that the search finds the lost
- * wake-up); then the real code, two threads that make each other sleep at every message; then am_wait's deadlines.
+ * wake-up); then the real code, two threads that make each other sleep at every message; then am_wait's deadlines; then
+ * whom a rank leaves a processor to.
  */
 #include <check.h>
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -312,6 +314,63 @@ START_TEST(a_wait_ends_when_the_agent_dies)
 }
 END_TEST
 
+/* ---- a processor for each ------------------------------------------------------------------------------- */
+
+/* Wait once, on a processor of `allowed`, while the peer's bell says that it is in this state on the same one (or, `away`, on
+ * one that is none of these). Returns whether the rank left it, at least in one of some trials: the kernel may move us as well. */
+static bool leaves(const cpu_set_t *allowed, enum bell_state state, bool away)
+{
+    struct am *am = job.am[0];
+    bool left = false;
+
+    ck_assert_int_eq(sched_setaffinity(0, sizeof(*allowed), allowed), 0);
+    for (int trial = 0; trial < 20 && !left; trial++) {
+        struct bell_page *peer = job.am[1]->bell.page;
+        uint64_t moves = am->moves;
+        cpu_set_t after;
+        int here = sched_getcpu();
+
+        am->apart_next = 0;
+        peer->processor = (uint32_t)(away ? 1000 : here + 1);
+        peer->asleep = state;
+        ck_assert_int_eq(am_wait(am, am_now(am) + 100000), 0);
+        ck_assert_uint_le(am->moves, moves + 1);
+        left = am->moves > moves && sched_getcpu() != here;
+        ck_assert_int_eq(sched_getaffinity(0, sizeof(after), &after), 0);
+        ck_assert(CPU_EQUAL(&after, allowed));
+    }
+    return left;
+}
+
+START_TEST(two_ranks_do_not_share_a_processor)
+{
+    cpu_set_t all, one;
+    bool several;
+
+    ck_assert_int_eq(sched_getaffinity(0, sizeof(all), &all), 0);
+    several = CPU_COUNT(&all) > 1;
+    CPU_ZERO(&one);
+    for (size_t i = 0; CPU_COUNT(&one) == 0; i++)
+        if (CPU_ISSET(i, &all))
+            CPU_SET(i, &one);
+    open_sleepers(false);
+    for (unsigned i = 0; i < 2; i++)
+        job.am[i]->spin = AM_SPIN;
+    /* With one to choose from there is no use in moving. */
+    ck_assert(!leaves(&one, BELL_AWAKE, false));
+    ck_assert(!leaves(&one, BELL_RUNG, false));
+    ck_assert_uint_eq(job.am[0]->moves, 0);
+    ck_assert(leaves(&all, BELL_AWAKE, false) == several);
+    ck_assert(leaves(&all, BELL_RUNG, false) == several);
+    ck_assert(!leaves(&all, BELL_ASLEEP, false));
+    ck_assert(!leaves(&all, BELL_AWAKE, true));
+    job.am[0]->job.ranks = job.am[0]->job.cores + 1;
+    ck_assert(!leaves(&all, BELL_AWAKE, false));
+    sched_setaffinity(0, sizeof(all), &all);
+    fixture_close(&job);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("am waiting");
@@ -326,6 +385,7 @@ int main(void)
     tcase_add_test(waiting, a_fence_waits_for_everybody);
     tcase_add_test(waiting, closing_waits_for_everybody);
     tcase_add_test(waiting, a_wait_ends_when_the_agent_dies);
+    tcase_add_test(waiting, two_ranks_do_not_share_a_processor);
     suite_add_tcase(suite, waiting);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
