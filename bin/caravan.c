@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * bin/caravan.c: `caravan info`: what a job started here would use, and why. `caravan pocket` is launch/pocket's.
+ * bin/caravan.c: `caravan info`: what a job started here would use, and why. `caravan pocket` is launch/pocket's,
+ * `caravan node-agent` launch/root's.
  */
 #include <errno.h>
 #include <linux/membarrier.h>
@@ -25,6 +26,7 @@
 #include "launch/nearest.h"
 #include "launch/packet.h"
 #include "launch/pocket/pocket.h"
+#include "launch/root/root.h"
 #include "launch/version.h"
 
 enum { INTERFACES = 64 };
@@ -180,6 +182,7 @@ static void help(FILE *to)
 {
     fputs("Usage: caravan info [--eth NAME]   what a job started here would use, and why\n"
           "       caravan pocket up|status|shell|down   a Xen host in QEMU, on this machine\n"
+          "       caravan node-agent [--allow FILE]   on a Xen host, as root: domains for users\n"
           "       caravan --version\n"
           "       caravan --help\n",
           to);
@@ -187,11 +190,14 @@ static void help(FILE *to)
 
 int main(int argc, char **argv)
 {
-    static const char *const words[] = {"info", "pocket", "--version", "--help", "--eth"};
+    static const char *const words[] = {"info",      "pocket", "node-agent",
+                                        "--version", "--help", "--eth"};
     const char *word = argc > 1 ? argv[1] : "--help";
 
     if (strcmp(word, "pocket") == 0)
         return pocket_main(argc - 2, argv + 2);
+    if (strcmp(word, "node-agent") == 0)
+        return root_main(argc - 2, argv + 2);
     if (strcmp(word, "info") == 0 &&
         (argc == 2 || (argc == 4 && strcmp(argv[2], "--eth") == 0 && *argv[3]))) {
         const char *named = argc == 4 ? argv[3] : NULL;

@@ -241,6 +241,7 @@ static int take_program(struct agent *agent, struct control_message *message)
         .directory = directory ? text_copy(directory) : NULL,
         .directory_needed = needed,
         .domu = domu,
+        .ramdisk_fd = -1,
         .arguments_due = arguments,
         .environment_due = environment,
     };
@@ -543,6 +544,8 @@ static void release(struct agent *agent)
         free(agent->programs[i].path);
         free(agent->programs[i].start);
         free(agent->programs[i].ramdisk);
+        if (agent->programs[i].ramdisk_fd >= 0)
+            close(agent->programs[i].ramdisk_fd);
         strings_clear(&agent->programs[i].arguments);
         strings_clear(&agent->programs[i].environment);
     }

@@ -48,7 +48,8 @@ struct program {
     bool domu;              /* its ranks are Xen domains */
     char *path;             /* then: where it is */
     char *start;            /* where it starts */
-    char *ramdisk;          /* and what it was packed into */
+    char *ramdisk;          /* and what it was packed into; NULL: into ramdisk_fd, a memory file, */
+    int ramdisk_fd;         /* which is for the root agent; -1: none */
     uint64_t arguments_due; /* strings that are still to come */
     uint64_t environment_due;
     struct strings arguments;

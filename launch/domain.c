@@ -7,6 +7,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -44,8 +45,15 @@ void domain_name(char name[DOMAIN_MAX_NAME], uint32_t job, uint32_t process)
     snprintf(name, DOMAIN_MAX_NAME, "caravan-%08x-%u", job, process);
 }
 
-/* "caravan" in ASCII, a zero, the job and the process. */
-#define UUID_FORMAT "63617261-7661-6e00-%04x-%04x%08x"
+void domain_user_name(char name[DOMAIN_MAX_NAME], uint32_t job, uint32_t process, uint32_t user)
+{
+    snprintf(name, DOMAIN_MAX_NAME, "caravan-%08x-%u.%u", job, process & DOMAIN_MAX_RANK, user);
+}
+
+/* "caravan" in ASCII, then a zero, the job and the process; or a one and the token. */
+#define UUID_MARK    "63617261-7661-6e"
+#define UUID_FORMAT  UUID_MARK "00-%04x-%04x%08x"
+#define TOKEN_FORMAT UUID_MARK "01-%04x-%012" PRIx64
 
 void domain_uuid(char uuid[DOMAIN_MAX_UUID], uint32_t job, uint32_t process)
 {
@@ -58,11 +66,31 @@ bool domain_uuid_parse(const char *uuid, uint32_t *job, uint32_t *process)
     unsigned high, low;
 
     if (strlen(uuid) != DOMAIN_MAX_UUID - 1 ||
-        sscanf(uuid, "63617261-7661-6e00-%4x-%4x%8x", &high, &low, process) != 3)
+        sscanf(uuid, UUID_MARK "00-%4x-%4x%8x", &high, &low, process) != 3)
         return false;
     *job = high << 16 | low;
     domain_uuid(again, *job, *process);
     return strcmp(uuid, again) == 0; /* exactly as we write it */
+}
+
+void domain_token_uuid(char uuid[DOMAIN_MAX_UUID], uint64_t token)
+{
+    snprintf(uuid, DOMAIN_MAX_UUID, TOKEN_FORMAT, (unsigned)(token >> 48),
+             token & UINT64_C(0xffffffffffff));
+}
+
+bool domain_token_parse(const char *uuid, uint64_t *token)
+{
+    char again[DOMAIN_MAX_UUID];
+    unsigned high;
+    uint64_t low;
+
+    if (strlen(uuid) != DOMAIN_MAX_UUID - 1 ||
+        sscanf(uuid, UUID_MARK "01-%4x-%12" SCNx64, &high, &low) != 2)
+        return false;
+    *token = (uint64_t)high << 48 | low;
+    domain_token_uuid(again, *token);
+    return strcmp(uuid, again) == 0;
 }
 
 void domain_mac(uint8_t mac[6], uint32_t job, uint32_t process)
@@ -190,8 +218,8 @@ int domain_config(const struct domain *domain, char *config, size_t size)
     domain_name(name, domain->job, domain->process);
     domain_uuid(uuid, domain->job, domain->process);
     domain_mac(mac, domain->job, domain->process);
-    put_quoted(&text, "name", name);
-    put_quoted(&text, "uuid", uuid);
+    put_quoted(&text, "name", domain->name ? domain->name : name);
+    put_quoted(&text, "uuid", domain->uuid ? domain->uuid : uuid);
     put(&text, "type=\"pv\"\nvcpus=1\nmemory=%u\n", domain->memory);
     put_quoted(&text, "kernel", domain->kernel);
     put_quoted(&text, "ramdisk", domain->ramdisk);
@@ -340,8 +368,8 @@ int domain_host_memory(unsigned count, unsigned memory, unsigned *processors, ch
                   info_number(info, "total_memory"));
 }
 
-int domain_host_list(void (*found)(void *context, unsigned id, uint32_t job, uint32_t process),
-                     void *context, char *error, size_t size)
+int domain_host_list(void (*found)(void *context, unsigned id, const char *uuid), void *context,
+                     char *error, size_t size)
 {
     enum { LIST = 1 << 20 }; /* some hundred bytes a domain */
     static const char *const arguments[] = {"list", "-v", NULL};
@@ -352,15 +380,14 @@ int domain_host_list(void (*found)(void *context, unsigned id, uint32_t job, uin
 
     if (result == 0)
         for (char *line = strtok_r(list, "\n", &place); line; line = strtok_r(NULL, "\n", &place)) {
-            uint32_t job, process;
             unsigned id = 0, words = 0;
 
             for (char *word = strtok_r(line, " ", &last); word; word = strtok_r(NULL, " ", &last)) {
                 /* Name, number, ...: a name of ours is one word, and a missing one is `(null)`. */
                 if (words++ == 1)
                     id = (unsigned)strtoul(word, NULL, 10);
-                if (id != 0 && domain_uuid_parse(word, &job, &process))
-                    found(context, id, job, process);
+                if (id != 0 && strncmp(word, UUID_MARK, strlen(UUID_MARK)) == 0)
+                    found(context, id, word);
             }
         }
     free(list);

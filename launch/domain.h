@@ -2,7 +2,8 @@
  *
  * launch/domain.h: one rank, one Xen domain: its name, its configuration, and whether this host can have it.
  *
- * A domain's name is `caravan-JOB-RANK`, JOB in eight hexadecimal digits: whoever finds one knows which job it belongs to.
+ * A domain's name is `caravan-JOB-RANK`, JOB in eight hexadecimal digits: whoever finds one knows which job it belongs to. One that
+ * the root agent made for a user is `caravan-JOB-RANK.UID`, so that no user's choice of a number can name another's.
  */
 #ifndef CARAVAN_DOMAIN_H
 #define CARAVAN_DOMAIN_H
@@ -12,7 +13,7 @@
 #include <stdint.h>
 
 enum {
-    DOMAIN_MAX_NAME = 32, /* with the NUL */
+    DOMAIN_MAX_NAME = 40, /* with the NUL */
     DOMAIN_MAX_UUID = 37, /* with the NUL */
     DOMAIN_MAX_RANK = 0xffff,
     DOMAIN_MAX_EXTRA =
@@ -20,7 +21,11 @@ enum {
     DOMAIN_MTU = 4078, /* a frame of the guest's is one page at most */
 };
 
+/* The kernel's command line: all else comes over the control channel. */
+#define DOMAIN_EXTRA "control=1"
+
 struct domain {
+    const char *name, *uuid; /* NULL: those of the job and the process */
     uint32_t job;
     uint32_t process;
     unsigned local;     /* its place among its host's */
@@ -37,6 +42,11 @@ void domain_name(char name[DOMAIN_MAX_NAME], uint32_t job, uint32_t process);
 /* The UUID, which Xen itself keeps from the first moment, before xl has given the domain a name. */
 void domain_uuid(char uuid[DOMAIN_MAX_UUID], uint32_t job, uint32_t process);
 bool domain_uuid_parse(const char *uuid, uint32_t *job, uint32_t *process);
+
+/* Those of a domain that the root agent makes for a user; `token` is of its choice, and no other domain has it. */
+void domain_user_name(char name[DOMAIN_MAX_NAME], uint32_t job, uint32_t process, uint32_t user);
+void domain_token_uuid(char uuid[DOMAIN_MAX_UUID], uint64_t token);
+bool domain_token_parse(const char *uuid, uint64_t *token);
 
 /* The address of a rank's interface: locally administered, of the job and the rank (up to DOMAIN_MAX_RANK). */
 void domain_mac(uint8_t mac[6], uint32_t job, uint32_t process);
@@ -71,9 +81,9 @@ int domain_memory_check(unsigned memory, uint64_t initrd, char *error, size_t si
 int domain_host_bridge(const char *sys, const char *wanted, char name[16], unsigned *mtu,
                        char *error, size_t size);
 
-/* The domains of ours, of any job, among those that `xl list -v` tells: `found` is called for each, with its number. 0, or a
- * negative errno with a line. */
-int domain_host_list(void (*found)(void *context, unsigned id, uint32_t job, uint32_t process),
-                     void *context, char *error, size_t size);
+/* The domains of ours, of any job or user, among those that `xl list -v` tells: `found` is called for each, with its number. 0,
+ * or a negative errno with a line. */
+int domain_host_list(void (*found)(void *context, unsigned id, const char *uuid), void *context,
+                     char *error, size_t size);
 
 #endif

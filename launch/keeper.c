@@ -21,16 +21,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "launch/descriptors.h"
 #include "launch/files.h"
 #include "launch/guest_frames.h"
+#include "launch/held.h"
 #include "launch/input.h"
 #include "launch/loop.h"
-#include "launch/xenlib.h"
-#include "launch/xl.h"
 
 enum {
-    CREATE_MS = 60000,
-    DESTROY_MS = 20000,
     CONTROL_HELD = 16 << 20,
     QUEUE_HELD = 256 << 10, /* bytes for the guest, above which the agent's lines wait */
     CHUNK = 16 << 10,
@@ -52,21 +50,17 @@ struct outlet {
 struct keeping {
     const struct keeper *keeper;
     struct loop *loop;
-    struct xen *xen;
-    char name[DOMAIN_MAX_NAME];
-    int domain;
-    char *store_path; /* of the control channel */
-    bool made;        /* by xl: it is to be destroyed */
-    bool unsure;      /* whether xl has made it: it did not get to say so */
-    bool connected;   /* the channel is there */
-    bool greeted;     /* the kernel has said its version, and was told what to run */
-    bool said;        /* its exit status */
-    int status;       /* as waitpid gives it */
-    bool interrupted; /* by a signal to us */
+    struct held *held; /* the domain */
+    const char *name;  /* its name */
+    bool connected;    /* the channel is there */
+    bool greeted;      /* the kernel has said its version, and was told what to run */
+    bool said;         /* its exit status */
+    int status;        /* as waitpid gives it */
+    bool interrupted;  /* by a signal to us */
 
     struct byte_queue in, out; /* of the channel */
     struct outlet output[2], control;
-    struct watch control_watch, store_watch, channel_watch, signal_watch;
+    struct watch control_watch, held_watch, channel_watch, signal_watch;
     struct timer boot;
     struct input *input;
     struct files *files;
@@ -119,44 +113,6 @@ __attribute__((format(printf, 2, 3))) static void fail(struct keeping *keeping, 
     end(keeping, STATUS_FAILED);
 }
 
-/* Nothing of it is left when this returns true. */
-static bool destroy(struct keeping *keeping)
-{
-    const char *const arguments[] = {"destroy", keeping->name, NULL};
-    char output[1024];
-
-    if (!keeping->made ||
-        (keeping->domain >= 0 && !xen_domain_lives(keeping->xen, keeping->domain)))
-        return true;
-    for (int tries = 0; tries < 3; tries++) {
-        if (xl_run(arguments, DESTROY_MS, output, sizeof(output)) == 0)
-            return true;
-        /* It has ended by itself in the meantime, or xl has removed what it could not make. One that xl had no time to
-         * name is found by the reaper. */
-        if (!keeping->unsure && xen_domain_find(keeping->xen, keeping->name) < 0 &&
-            (keeping->domain < 0 || !xen_domain_lives(keeping->xen, keeping->domain)))
-            return true;
-    }
-    if (!keeping->unsure)
-        say(keeping, "domain %s cannot be destroyed: %s", keeping->name, output);
-    return false;
-}
-
-/* What xl said of a failure, in one line: what it calls an error, or all of it. */
-static void xl_error(char *output)
-{
-    char kept[1024] = "", *place = NULL;
-    bool errors = strstr(output, "error") != NULL;
-    size_t length = 0;
-
-    for (char *line = strtok_r(output, "\n", &place); line && length < sizeof(kept) - 1;
-         line = strtok_r(NULL, "\n", &place))
-        if (!errors || strstr(line, "error"))
-            length += (size_t)snprintf(kept + length, sizeof(kept) - length, "%s%s",
-                                       length ? "; " : "", line);
-    strcpy(output, kept);
-}
-
 /* End as the program did. */
 _Noreturn static void leave(int status)
 {
@@ -185,8 +141,8 @@ static void read_control(void *context, uint32_t events);
 static void flush(struct keeping *keeping)
 {
     while (keeping->connected && queue_length(&keeping->out) > 0) {
-        ssize_t written = xen_channel_write(keeping->xen, keeping->out.bytes + keeping->out.start,
-                                            queue_length(&keeping->out));
+        ssize_t written = keeping->held->ops->write(
+            keeping->held, keeping->out.bytes + keeping->out.start, queue_length(&keeping->out));
 
         if (written <= 0)
             break; /* no room, or closed, which the reader finds */
@@ -429,11 +385,11 @@ static void channel_ready(void *context, uint32_t events)
     int result = 0;
 
     if (events)
-        xen_channel_clear(keeping->xen);
+        keeping->held->ops->clear(keeping->held);
     do {
         char *room = queue_room(&keeping->in, CHANNEL_FRAME_MAX);
 
-        got = room ? xen_channel_read(keeping->xen, room, CHANNEL_FRAME_MAX) : -ENOMEM;
+        got = room ? keeping->held->ops->read(keeping->held, room, CHANNEL_FRAME_MAX) : -ENOMEM;
         if (got > 0)
             keeping->in.end += (size_t)got;
         while (!keeping->said && (result = frame_next(&keeping->in, &frame, &payload)) == 1) {
@@ -458,78 +414,55 @@ static void channel_ready(void *context, uint32_t events)
 
 static bool create(struct keeping *keeping)
 {
-    char config[4096], path[512], output[4096];
-    const char *arguments[] = {"create", "-q", path, NULL};
-    int result = domain_config(&keeping->keeper->domain, config, sizeof(config)), fd;
+    char error[1024];
 
-    if (result < 0) {
-        fail(keeping, "domain %s: its configuration: %s", keeping->name, strerror(-result));
-        return false;
-    }
-    snprintf(path, sizeof(path), "%s/%s.cfg", keeping->keeper->place, keeping->name);
-    fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0 || write(fd, config, strlen(config)) != (ssize_t)strlen(config)) {
-        fail(keeping, "%s: %s", path, strerror(errno));
-        return false;
-    }
-    close(fd);
-    keeping->made = true;
-    result = xl_run(arguments, CREATE_MS, output, sizeof(output));
-    unlink(path);
-    if (result != 0) {
-        keeping->unsure = result < 0;
-        xl_error(output);
-        fail(keeping, "domain %s could not be made: %s", keeping->name,
-             result < 0 ? strerror(-result) : output);
-        return false;
-    }
-    keeping->domain = xen_domain_find(keeping->xen, keeping->name);
-    if (keeping->domain < 0) {
-        lost(keeping);
-        return false;
-    }
-    keeping->store_path = malloc(128);
-    if (!keeping->store_path)
-        return false;
-    snprintf(keeping->store_path, 128, "/local/domain/%d/" CHANNEL_STORE_PATH, keeping->domain);
-    xen_store_watch(keeping->xen, keeping->store_path);
-    return true;
+    if (keeping->held->ops->make(keeping->held, &keeping->keeper->domain, error, sizeof(error)))
+        return true;
+    fail(keeping, "%s", error);
+    return false;
 }
 
-static void connect_channel(struct keeping *keeping)
+static bool destroy(struct keeping *keeping)
 {
-    char path[160], *event;
+    char error[1024];
+    bool gone = keeping->held->ops->destroy(keeping->held, error, sizeof(error));
 
-    /* The last of the keys that the guest writes. */
-    snprintf(path, sizeof(path), "%s/event-channel", keeping->store_path);
-    event = xen_store_read(keeping->xen, path);
-    if (!event)
-        return;
-    free(event);
-    if (!xen_channel_open(keeping->xen, keeping->domain, keeping->store_path)) {
-        fail(keeping,
-             "domain %s: its control channel cannot be opened (are the modules xen-gntdev and"
-             " xen-evtchn loaded?)",
-             keeping->name);
-        return;
-    }
+    if (!gone && *error)
+        say(keeping, "%s", error);
+    return gone;
+}
+
+static void connected(struct keeping *keeping)
+{
     keeping->connected = true;
-    loop_watch(keeping->loop, &keeping->channel_watch, xen_channel_fd(keeping->xen), EPOLLIN);
+    loop_watch(keeping->loop, &keeping->channel_watch,
+               keeping->held->ops->channel_fd(keeping->held), EPOLLIN);
     channel_ready(keeping, 0);
 }
 
-static void store_ready(void *context, uint32_t events)
+static void held_ready(void *context, uint32_t events)
 {
     struct keeping *keeping = context;
+    char error[1024];
 
-    xen_store_clear(keeping->xen);
-    if (!keeping->connected && !keeping->said)
-        connect_channel(keeping);
-    if (!keeping->said && !xen_domain_lives(keeping->xen, keeping->domain)) {
+    switch (keeping->held->ops->look(keeping->held, error, sizeof(error))) {
+    case HELD_BOOTS:
+        break;
+    case HELD_SERVES:
+        if (!keeping->connected && !keeping->said)
+            connected(keeping);
+        break;
+    case HELD_ENDED:
+        loop_unwatch(keeping->loop, &keeping->held_watch);
         /* It may have said its last words. */
-        if (keeping->connected)
+        if (keeping->connected && !keeping->said)
             channel_ready(keeping, 0);
         lost(keeping);
+        break;
+    case HELD_FAILED:
+        loop_unwatch(keeping->loop, &keeping->held_watch);
+        fail(keeping, "%s", error);
+        break;
     }
 }
 
@@ -588,58 +521,48 @@ static void watch_signals(struct keeping *keeping)
     loop_watch(keeping->loop, &keeping->signal_watch, keeping->signal_fd, EPOLLIN);
 }
 
-/* The agent's descriptors are open here as well: its stream to mpirun, the other ranks' streams, the reaper's socket. */
-static void close_others(int control, int told)
-{
-    int low = control < told ? control : told, high = control < told ? told : control;
-
-    close_range(3, (unsigned)low - 1, 0);
-    if (high - low > 1)
-        close_range((unsigned)low + 1, (unsigned)high - 1, 0);
-    close_range((unsigned)high + 1, ~0u, 0);
-}
-
 _Noreturn void keeper_run(const struct keeper *keeper)
 {
     static struct keeping keeping;
-    char error[512];
+    char error[1024];
     bool gone;
 
-    close_others(keeper->control, keeper->told);
+    /* The agent's descriptors are open here as well: its stream to mpirun, the other ranks' streams, the reaper's socket. */
+    close_all_but((int[]){keeper->control, keeper->told, keeper->ramdisk}, 3);
     prctl(PR_SET_NAME, "caravan-keeper");
     keeping = (struct keeping){
         .keeper = keeper,
         .loop = loop_open(),
-        .domain = -1,
         .told = keeper->told,
         .files = files_new(keeper->directory),
         .control_watch = {.ready = read_control, .context = &keeping, .fd = -1},
-        .store_watch = {.ready = store_ready, .context = &keeping, .fd = -1},
+        .held_watch = {.ready = held_ready, .context = &keeping, .fd = -1},
         .channel_watch = {.ready = channel_ready, .context = &keeping, .fd = -1},
         .signal_watch = {.ready = signal_ready, .context = &keeping, .fd = -1},
         .boot = {.run = boot_late, .context = &keeping},
     };
     if (!keeping.loop || !keeping.files)
         _exit(1);
-    domain_name(keeping.name, keeper->domain.job, keeper->domain.process);
     watch_signals(&keeping);
     open_outlet(&keeping, &keeping.control, keeper->control, 0);
-    keeping.xen = xen_open(error, sizeof(error));
-    if (!keeping.xen) {
+    keeping.held = keeper->ramdisk < 0 ? held_by_xl(true, error, sizeof(error))
+                                       : held_by_root_agent(keeper->ramdisk, error, sizeof(error));
+    if (!keeping.held) {
         say(&keeping, "%s", error);
         _exit(1);
     }
+    keeping.name = keeping.held->name;
     if (create(&keeping)) {
         open_outlet(&keeping, &keeping.output[0], 1, 1);
         open_outlet(&keeping, &keeping.output[1], 2, 2);
-        loop_watch(keeping.loop, &keeping.store_watch, xen_store_fd(keeping.xen), EPOLLIN);
+        loop_watch(keeping.loop, &keeping.held_watch, keeping.held->ops->fd(keeping.held), EPOLLIN);
         loop_set_timer(keeping.loop, &keeping.boot, BOOT_NS);
-        store_ready(&keeping, 0);
+        held_ready(&keeping, 0);
         if (!keeping.said || queue_length(&keeping.output[0].queue) > 0)
             loop_run(keeping.loop);
     }
     gone = destroy(&keeping);
-    xen_close(keeping.xen);
+    keeping.held->ops->close(keeping.held);
     if (gone && write(keeping.told, "", 1) != 1)
         _exit(1);
     leave(keeping.status);

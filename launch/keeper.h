@@ -13,7 +13,7 @@
 
 struct keeper {
     struct domain domain;
-    const char *place;      /* the directory for the domain's configuration */
+    int ramdisk; /* a memory file, for the root agent to make the domain; -1: this process does */
     const char *program;    /* its path */
     char *const *arguments; /* as it sees them, its name first */
     char *const *environment;

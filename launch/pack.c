@@ -5,11 +5,9 @@
 #include "launch/pack.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "launch/closure.h"
 #include "launch/initrd.h"
@@ -17,27 +15,7 @@
 /* What the dynamic linker reads beside the libraries: without it, it would look in the default directories only. */
 #define CACHE "/etc/ld.so.cache"
 
-static int64_t write_initrd(const struct initrd *initrd, const char *to, char *error, size_t size)
-{
-    int fd = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    int64_t result;
-
-    if (fd < 0) {
-        result = -errno;
-        snprintf(error, size, "%s: %s", to, strerror(errno));
-        return result;
-    }
-    result = initrd_write(initrd, fd, error, size);
-    if (close(fd) < 0 && result >= 0) {
-        result = -errno;
-        snprintf(error, size, "%s: %s", to, strerror(errno));
-    }
-    if (result < 0)
-        unlink(to);
-    return result;
-}
-
-int64_t pack_program(const char *to, const char *name, const struct strings *environment,
+int64_t pack_program(int to, const char *name, const struct strings *environment,
                      const char *directory, char **program, char *error, size_t size)
 {
     struct closure_search search = {
@@ -66,7 +44,7 @@ int64_t pack_program(const char *to, const char *name, const struct strings *env
     }
     if (result == 0 && files.count > 1)
         initrd_add(initrd, CACHE); /* none is no error */
-    written = result < 0 ? result : write_initrd(initrd, to, error, size);
+    written = result < 0 ? result : initrd_write(initrd, to, error, size);
     initrd_free(initrd);
     strings_clear(&files);
     if (written < 0) {

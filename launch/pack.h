@@ -9,10 +9,10 @@
 
 #include "launch/string_list.h"
 
-/* Pack the program that `name` means with this environment (PATH, LD_LIBRARY_PATH, LD_PRELOAD), seen from `directory`, into a new
- * file `to`. The size of that, and in `program` the path it has there, the caller's to free; or a negative errno with
+/* Pack the program that `name` means with this environment (PATH, LD_LIBRARY_PATH, LD_PRELOAD), seen from `directory`, into the
+ * empty file `to`. The size of that, and in `program` the path it has there, the caller's to free; or a negative errno with
  * one line in `error`. */
-int64_t pack_program(const char *to, const char *name, const struct strings *environment,
+int64_t pack_program(int to, const char *name, const struct strings *environment,
                      const char *directory, char **program, char *error, size_t size);
 
 #endif

@@ -146,13 +146,14 @@ static void destroy_known(const struct work *work)
     free(started);
 }
 
-static void destroy_listed(void *context, unsigned id, uint32_t job, uint32_t process)
+static void destroy_listed(void *context, unsigned id, const char *uuid)
 {
     struct work *work = context;
+    uint32_t job, process;
     char number[16];
     pid_t pid;
 
-    if (!is_ours(work, job, process))
+    if (!domain_uuid_parse(uuid, &job, &process) || !is_ours(work, job, process))
         return;
     work->seen++;
     snprintf(number, sizeof(number), "%u", id);
@@ -430,13 +431,15 @@ static void look_at(struct leftovers *left, const char *name)
     }
 }
 
-static void destroy_leftover(void *context, unsigned id, uint32_t job, uint32_t process)
+static void destroy_leftover(void *context, unsigned id, const char *uuid)
 {
     struct leftovers *left = context;
+    uint32_t job, process;
     char number[16];
     pid_t pid;
 
-    if (is_alive(left, job))
+    /* Those of the root agent's are the root agent's. */
+    if (!domain_uuid_parse(uuid, &job, &process) || is_alive(left, job))
         return;
     snprintf(number, sizeof(number), "%u", id);
     pid = xl_start((const char *const[]){"destroy", number, NULL});

@@ -113,6 +113,20 @@ struct xen *xen_open(char *error, size_t size)
     return NULL;
 }
 
+struct xen *xen_open_channel(int domain, const char *path, char *error, size_t size)
+{
+    struct xen *xen = memory_zeroed(1, sizeof(*xen));
+
+    if (load_all(xen, error, size)) {
+        if (xen_channel_open(xen, domain, path))
+            return xen;
+        snprintf(error, size, "the control channel of domain %d cannot be opened: %s", domain,
+                 strerror(errno));
+    }
+    xen_close(xen);
+    return NULL;
+}
+
 void xen_close(struct xen *xen)
 {
     if (!xen)

@@ -17,6 +17,9 @@ struct xen;
 
 /* Load the libraries and connect to the store. NULL with one line in `error`. */
 struct xen *xen_open(char *error, size_t size);
+/* Load the libraries and become the client of the vchan that `domain` serves at `path`, with no connection to the store that
+ * would stay: the functions xen_channel_... are then of use, and no other. NULL with one line in `error`. */
+struct xen *xen_open_channel(int domain, const char *path, char *error, size_t size);
 void xen_close(struct xen *xen);
 
 /* Readable when a domain has ended somewhere, or something has changed below the watched path. */

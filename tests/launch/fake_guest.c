@@ -169,9 +169,13 @@ static void start_program(const struct channel_start *start, char *text)
             exit(7);
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pipes[3]) < 0)
         exit(8);
+    pid_t guest = getpid();
+
     program = fork();
     if (program == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (getppid() != guest)
+            _exit(1);
         umask(start->mask);
         if (dup2(pipes[0][0], 0) < 0 || dup2(pipes[1][1], 1) < 0 || dup2(pipes[2][1], 2) < 0 ||
             dup2(pipes[3][1], (int)start->control) < 0 || chdir(directory) < 0)

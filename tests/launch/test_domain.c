@@ -89,6 +89,7 @@ START_TEST(names)
         "63617261-7661-6e00-00c0-ffee000000011", ""};
     char name[DOMAIN_MAX_NAME], uuid[DOMAIN_MAX_UUID];
     uint32_t job, process;
+    uint64_t token;
 
     domain_name(name, 0xc0ffee, 65535);
     ck_assert_str_eq(name, "caravan-00c0ffee-65535");
@@ -101,14 +102,25 @@ START_TEST(names)
     ck_assert_uint_eq(process, 0xffff);
     for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
         ck_assert_msg(!domain_uuid_parse(others[i], &job, &process), "%s", others[i]);
+    domain_user_name(name, UINT32_MAX, DOMAIN_MAX_RANK, UINT32_MAX);
+    ck_assert_str_eq(name, "caravan-ffffffff-65535.4294967295");
+    domain_token_uuid(uuid, UINT64_C(0xfedcba9876543210));
+    ck_assert_str_eq(uuid, "63617261-7661-6e01-fedc-ba9876543210");
+    ck_assert(domain_token_parse(uuid, &token));
+    ck_assert_uint_eq(token, UINT64_C(0xfedcba9876543210));
+    ck_assert(!domain_uuid_parse(uuid, &job, &process));
+    domain_uuid(uuid, 1, 1);
+    ck_assert(!domain_token_parse(uuid, &token));
 }
 END_TEST
 
-static void found(void *context, unsigned id, uint32_t job, uint32_t process)
+static void found(void *context, unsigned id, const char *uuid)
 {
     char *text = context;
+    uint32_t job, process;
 
-    sprintf(text + strlen(text), "%u:%x:%u ", id, job, process);
+    if (domain_uuid_parse(uuid, &job, &process))
+        sprintf(text + strlen(text), "%u:%x:%u ", id, job, process);
 }
 
 START_TEST(domains_of_ours)
