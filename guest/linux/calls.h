@@ -137,6 +137,11 @@ long sys_pipe2(int *descriptors, unsigned flags);
 long sys_sendmsg(int descriptor, const struct message *from, unsigned flags);
 long sys_recvmsg(int descriptor, struct message *to, unsigned flags);
 
+/* eventfd.c, memfd.c */
+long sys_eventfd(unsigned count);
+long sys_eventfd2(unsigned count, unsigned flags);
+long sys_memfd_create(const char *user_name, unsigned flags);
+
 /* memory.c */
 long sys_brk(uint64_t end);
 long sys_mmap(uint64_t address, uint64_t length, unsigned prot, unsigned flags, int descriptor,

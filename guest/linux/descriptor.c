@@ -205,6 +205,10 @@ long sys_fcntl(int descriptor, int command, uint64_t argument)
     case F_SETFL:
         file->flags = (file->flags & ~changeable) | ((unsigned)argument & changeable);
         return 0;
+    case F_ADD_SEALS:
+        return seals_add(file, (unsigned)argument);
+    case F_GET_SEALS:
+        return seals_get(file);
     case F_GETLK: {
         struct flock lock, given;
         long error;

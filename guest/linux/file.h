@@ -71,6 +71,8 @@ struct inode {
     uint64_t device; /* st_rdev */
     uint32_t owner, group;
     uint64_t accessed, modified, changed; /* nanoseconds since 1970 */
+    bool sealable;                        /* of memfd_create */
+    unsigned seals;                       /* F_SEAL_ */
     const struct file_ops *ops;
     union {
         struct page_tree pages; /* S_IFREG */
@@ -110,6 +112,14 @@ struct inode *file_make(const char *path, uint32_t mode);
 int inode_truncate(struct inode *inode, uint64_t size);
 ssize_t inode_read(struct inode *inode, void *bytes, size_t count, uint64_t offset);
 extern const struct file_ops file_regular_ops, file_directory_ops, file_text_ops;
+
+/* memfd.c: seals. Files that can have none have none. */
+long seals_get(const struct file *file);
+long seals_add(struct file *file, unsigned seals);
+bool seals_allow_size(const struct inode *inode, uint64_t size);
+bool seals_allow_write(const struct inode *inode);
+/* A shared mapping with this protection. */
+bool seals_allow_mapping(const struct file *file, unsigned prot);
 
 /* path.c: names. */
 struct path {

@@ -197,6 +197,8 @@ int inode_truncate(struct inode *inode, uint64_t size)
 {
     if (size > PAGE_TREE_MAX << PAGE_SHIFT)
         return -EFBIG;
+    if (!seals_allow_size(inode, size))
+        return -EPERM;
     if (size < inode->size) {
         uint64_t first = page_up(size) >> PAGE_SHIFT;
         void *last = size % PAGE_SIZE ? page_tree_get(&inode->pages, size >> PAGE_SHIFT) : NULL;
@@ -245,6 +247,15 @@ static ssize_t regular_write(struct file *file, const void *bytes, size_t count,
 
     if (offset + count > PAGE_TREE_MAX << PAGE_SHIFT || offset + count < offset)
         return -EFBIG;
+    if (!seals_allow_write(inode))
+        return -EPERM;
+    if (!seals_allow_size(inode, MAX(inode->size, offset + count))) {
+        uint64_t end = page_down(inode->size); /* as Linux: page by page */
+
+        if (offset >= end)
+            return -EPERM;
+        count = end - offset;
+    }
     while (done < count) {
         uint64_t at = offset + done;
         size_t part = MIN(count - done, PAGE_SIZE - at % PAGE_SIZE), left;

@@ -34,6 +34,8 @@ extern struct registers *user_registers;
     X(fchownat) X(utimensat) X(umask) X(getcwd) X(chdir) X(fchdir) \
     /* pipe.c */ \
     X(pipe) X(pipe2) \
+    /* eventfd.c, memfd.c */ \
+    X(eventfd) X(eventfd2) X(memfd_create) \
     /* stream.c */ \
     X(sendmsg) X(recvmsg) \
     /* memory.c */ \

@@ -193,6 +193,8 @@ static int map_check_file(struct file *file, unsigned prot, bool shared)
         return -EACCES;
     if (!file->ops->mmap && !S_ISREG(file->inode->mode))
         return -ENODEV;
+    if (shared && !seals_allow_mapping(file, prot))
+        return -EPERM;
     return 0;
 }
 
@@ -296,8 +298,8 @@ int vm_protect(uint64_t address, uint64_t length, unsigned prot)
          area = area->next) {
         if (area->device && prot & ~area->prot)
             return -EACCES;
-        if (area->file && area->shared && prot & PROT_WRITE &&
-            (area->file->flags & O_ACCMODE) != O_RDWR)
+        if (area->file && area->shared && prot & PROT_WRITE && !(area->prot & PROT_WRITE) &&
+            ((area->file->flags & O_ACCMODE) != O_RDWR || !seals_allow_mapping(area->file, prot)))
             return -EACCES;
         mapped_to = area->end;
     }

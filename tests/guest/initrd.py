@@ -83,4 +83,4 @@ def libraries(program):
                             text=True, check=False)
     if result.returncode:
         return []
-    return re.findall(r"(/\S+) \(0x", result.stdout)
+    return [os.path.normpath(path) for path in re.findall(r"(/\S+) \(0x", result.stdout)]

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Run one test folder on the guest kernel: run_test.py KERNEL FOLDER/test.ini
+"""Run one test folder on the guest kernel: run_test.py KERNEL FOLDER/test.ini [PROGRAM]
 
 A folder has `test.ini` and usually a program. The program is built in each of the ways that test.ini names,
 runs here, on Linux, and in the guest, and must write the same bytes and end in the same way.
@@ -8,7 +8,7 @@ runs here, on Linux, and in the guest, and must write the same bytes and end in 
     [name]                       one run; there may be several, and [DEFAULT] for what they share
     intent = what this test shows
     source = main.c              compiled by cc, c++ or gfortran, by its suffix; or
-    program = /usr/bin/bc        a program of the system's
+    program = /usr/bin/bc        a program of the system's; {given}: PROGRAM
     link = dynamic static        also no-pie and static-pie; `dynamic` unless given
     flags = -O2 -mavx2           for the compiler
     arguments = -l {folder}/pi.bc
@@ -164,7 +164,7 @@ def run_section(kernel, folder, test, link, directory):
     if "source" in test:
         program = build(folder, test["source"], link, test.get("flags", "-O2").split(), directory)
     else:
-        program = test["program"].format(folder=folder, directory=directory)
+        program = test["program"].format(folder=folder, directory=directory, given="".join(map(os.path.abspath, sys.argv[3:])))
         if program.startswith("/usr/") and not os.path.exists(program):
             raise xenhost.Missing(program)
     run_one(kernel, folder, test, program, directory)
