@@ -407,6 +407,9 @@ static int start_parse(void)
     at = strings_take(at, end, process.environment, start.environment);
     if (at != end)
         return -EPROTO;
+    for (unsigned i = 0; i < start.environment; i++)
+        if (strcmp(process.environment[i], "CARAVAN_GUEST_COUNTERS=1") == 0)
+            counters_shown = true;
     process.program = names[0];
     process.directory = names[1];
     process.umask = start.mask & 0777;

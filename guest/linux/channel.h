@@ -14,7 +14,8 @@
 
 extern bool channel_on;
 
-/* Serve the channel, greet, and wait to be told what to run, which goes to `process`. 0, or a negative errno after a message. */
+/* Serve the channel, greet, and wait to be told what to run, which goes to `process`. With CARAVAN_GUEST_COUNTERS=1 in its
+ * environment the counters are shown at its end. 0, or a negative errno after a message. */
 int channel_open(void);
 /* Descriptors 0, 1, 2 and that of the control stream. */
 void channel_descriptors(void);

@@ -44,8 +44,9 @@ static void process_end(int status)
         struct page_counts counts;
 
         page_count(&counts);
-        log_print(LOG_ERROR, "counters: %lu system calls, %lu page faults, %lu signals",
-                  counters.system_calls, counters.page_faults, counters.signals);
+        log_print(LOG_ERROR,
+                  "counters: %lu system calls, %lu page faults, %lu signals, %lu hypercalls",
+                  counters.system_calls, counters.page_faults, counters.signals, hypercalls_made);
         log_print(LOG_ERROR,
                   "memory: %lu KiB of %lu KiB free; at most %lu KiB were the program's; %lu KiB "
                   "page tables, %lu KiB kernel",

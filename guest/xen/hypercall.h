@@ -22,9 +22,13 @@
 
 extern char hypercall_page[];
 
+/* For the counters that are shown at the end. Defined in shared.c. */
+extern uint64_t hypercalls_made;
+
 #define HYPERCALL_1(number, a1)                                                                    \
     ({                                                                                             \
         long result_, d1_ = (long)(a1);                                                            \
+        hypercalls_made++;                                                                         \
         asm volatile("call hypercall_page + %c[offset]"                                            \
                      : "=a"(result_), "+D"(d1_)                                                    \
                      : [offset] "i"(32 * (number))                                                 \
@@ -35,6 +39,7 @@ extern char hypercall_page[];
 #define HYPERCALL_2(number, a1, a2)                                                                \
     ({                                                                                             \
         long result_, d1_ = (long)(a1), d2_ = (long)(a2);                                          \
+        hypercalls_made++;                                                                         \
         asm volatile("call hypercall_page + %c[offset]"                                            \
                      : "=a"(result_), "+D"(d1_), "+S"(d2_)                                         \
                      : [offset] "i"(32 * (number))                                                 \
@@ -45,6 +50,7 @@ extern char hypercall_page[];
 #define HYPERCALL_3(number, a1, a2, a3)                                                            \
     ({                                                                                             \
         long result_, d1_ = (long)(a1), d2_ = (long)(a2), d3_ = (long)(a3);                        \
+        hypercalls_made++;                                                                         \
         asm volatile("call hypercall_page + %c[offset]"                                            \
                      : "=a"(result_), "+D"(d1_), "+S"(d2_), "+d"(d3_)                              \
                      : [offset] "i"(32 * (number))                                                 \
@@ -56,6 +62,7 @@ extern char hypercall_page[];
     ({                                                                                             \
         long result_, d1_ = (long)(a1), d2_ = (long)(a2), d3_ = (long)(a3);                        \
         register long d4_ asm("r10") = (long)(a4);                                                 \
+        hypercalls_made++;                                                                         \
         asm volatile("call hypercall_page + %c[offset]"                                            \
                      : "=a"(result_), "+D"(d1_), "+S"(d2_), "+d"(d3_), "+r"(d4_)                   \
                      : [offset] "i"(32 * (number))                                                 \

@@ -3,6 +3,7 @@
 #include "guest/xen/hypercall.h"
 
 uint64_t shared_machine;
+uint64_t hypercalls_made;
 
 void shared_init(const struct start_info *info)
 {
