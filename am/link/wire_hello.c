@@ -6,6 +6,9 @@
  * was heard of it. A HELLO is padded to the size it asks about; unanswered, the next ones are smaller. A side that wants an
  * answer says so, and the other then always answers: two crossing HELLOs and a lost one end the same way.
  *
+ * The first answer is often to a small one, since the other side was not there yet when larger ones came. So the larger sizes are
+ * tried once more then, while messages go already.
+ *
  * An incarnation that comes back in a HELLO proves that its sender lives now. Until then the other's incarnation is only
  * believed: a HELLO recorded in an earlier life is answered, and forgotten when a better one comes.
  */
@@ -33,19 +36,18 @@ static uint16_t size_to_try(const struct wire_peer *peer)
     uint32_t step = peer->hellos / HELLOS_OF_A_SIZE;
     uint32_t smaller = 0;
 
-    if (peer->told)
-        return peer->told;
     for (size_t i = 0; i < sizeof(steps) / sizeof(*steps); i++)
         smaller += steps[i] < size;
     if (step > smaller)
-        step = peer->hellos % (smaller + 1); /* all again: the other may not have listened */
+        step = peer->told ? smaller
+                          : peer->hellos % (smaller + 1); /* all again: it may not have listened */
     for (size_t i = 0; step && i < sizeof(steps) / sizeof(*steps); i++) {
         if (steps[i] < size) {
             size = steps[i];
             step--;
         }
     }
-    return size;
+    return size > peer->told ? size : peer->told;
 }
 
 void wire_room(struct wire_peer *peer)
@@ -59,19 +61,18 @@ void wire_room(struct wire_peer *peer)
 
 static bool satisfied(const struct wire_peer *peer)
 {
-    return peer->open && peer->told;
+    return peer->open && peer->told && size_to_try(peer) == peer->told;
 }
 
-static void hello_send(struct wire_peer *peer)
+static void hello_send(struct wire_peer *peer, uint16_t size)
 {
     struct wire *wire = peer->wire;
-    uint16_t size = size_to_try(peer);
     size_t length = size - FRAME_HEADER;
     struct frame_hello hello = {
         .version = FRAME_VERSION,
         .size = size,
         .heard = peer->heard,
-        .flags = satisfied(peer) ? 0 : HELLO_WANTED,
+        .flags = peer->open && size <= peer->told ? 0 : HELLO_WANTED,
         .incarnation = wire->incarnation,
         .peer_incarnation = peer->incarnation,
     };
@@ -95,11 +96,11 @@ void wire_hello_due(struct wire_peer *peer)
         peer->hello_at = NEVER;
         return;
     }
-    hello_send(peer);
+    hello_send(peer, size_to_try(peer));
     peer->hellos++;
     peer->hello_at = am_now(peer->link.am) + min64(pause, WIRE_HELLO_PAUSE);
     wire_due(peer, peer->hello_at);
-    if (peer->hellos >= HELLOS_DOUBT)
+    if (peer->hellos >= HELLOS_DOUBT && !peer->told)
         wire_suspect(peer);
 }
 
@@ -182,21 +183,26 @@ void wire_hello_receive(struct wire *wire, const struct frame_header *header,
         peer->heard_at = wire->now;
         peer->node->waiting = false;
         peer->node->silent = 0;
-        if (hello.heard > peer->told && hello.heard >= FRAME_MIN_MTU)
+        if (hello.heard > peer->told && hello.heard >= FRAME_MIN_MTU) {
+            if (!peer->told) {
+                peer->hellos = 0;
+                peer->hello_at = wire->now;
+                wire_due(peer, wire->now);
+            }
             peer->told = hello.heard;
-        wire_confirm(peer);
-        if (satisfied(peer)) {
-            peer->hello_at = NEVER;
-            peer->hellos = 0;
-            if (!peer->timeouts)
-                peer->suspect_at = NEVER;
         }
+        wire_confirm(peer);
+        if (satisfied(peer))
+            peer->hello_at = NEVER;
+        if (peer->told && !peer->timeouts)
+            peer->suspect_at = NEVER;
         wire_acknowledged(peer, frame_extend(peer->tx_una, header->ack), header->credit, NULL);
     }
     if (hello.flags & HELLO_WANTED) {
-        hello_send(peer);
+        /* An answer has to arrive: no size that is only tried. */
+        hello_send(peer, peer->told ? peer->told : size_to_try(peer));
         if (!satisfied(peer)) {
-            peer->hellos++;
+            peer->hellos += !peer->told;
             if (peer->hello_at == NEVER) {
                 peer->hello_at = wire->now + WIRE_FIRST_TIMEOUT;
                 wire_due(peer, peer->hello_at);

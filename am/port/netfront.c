@@ -31,9 +31,10 @@
 #define DEVICE "/dev/ethq0"
 
 enum {
-    /* Polls in a row that find nothing, after which the kernel may look after the connection: it never does by itself, and a program
-     * that polls makes no other call. Tens of milliseconds. */
+    /* The kernel looks after the connection in a system call only, and a program that is busy makes none. So it has one after so
+     * many polls that found nothing, or flushes: at most every some tens of milliseconds. */
     POLLS_PER_CALL = 1 << 20,
+    POLLS_PER_FLUSH = POLLS_PER_CALL / 256,
 };
 
 struct netfront_port {
@@ -41,7 +42,7 @@ struct netfront_port {
     struct ethq *queue;
     struct netfront_device *device;
     uint32_t generation; /* of the connection that was looked at */
-    uint32_t polls;      /* empty ones, before the kernel is called */
+    int32_t polls;       /* before the kernel is called */
     bool released;       /* buffers, since the backend was told of them */
     uint8_t *lost;       /* where frames go while there is no connection */
 
@@ -85,15 +86,23 @@ static void netfront_tx_commit(struct am_port *am_port, size_t length)
     ethq_tx_commit(netfront_of(am_port)->queue, length);
 }
 
-static int netfront_tx_flush(struct am_port *am_port)
+static inline void flush(struct netfront_port *port)
 {
-    struct netfront_port *port = netfront_of(am_port);
-
     port->released = false;
     if (ethq_flush(port->queue))
         ring_doorbell(port);
     if (unlikely(ethq_broken(port->queue)))
         fail_broken(port);
+}
+
+static int netfront_tx_flush(struct am_port *am_port)
+{
+    struct netfront_port *port = netfront_of(am_port);
+
+    flush(port);
+    port->polls -= POLLS_PER_FLUSH;
+    if (unlikely(port->polls <= 0))
+        call_kernel(port);
     return am_port->error;
 }
 
@@ -104,10 +113,10 @@ static inline void rx_ended(struct netfront_port *port)
 {
     /* A backend that ran out of buffers waits to hear of those that are free again. */
     if (port->released)
-        netfront_tx_flush(&port->port);
+        flush(port);
     if (unlikely(ethq_broken(port->queue)))
         fail_broken(port);
-    if (unlikely(--port->polls == 0))
+    if (unlikely(--port->polls <= 0))
         call_kernel(port);
 }
 
@@ -119,10 +128,8 @@ static const void *netfront_rx_next(struct am_port *am_port, size_t *length)
     if (unlikely(port->queue->link.generation != port->generation))
         look_at_connection(port);
     while (likely((frame = ethq_rx_next(port->queue, length)) != NULL)) {
-        if (likely(*length <= (size_t)PORT_HEADER + am_port->mtu)) {
-            port->polls = POLLS_PER_CALL;
+        if (likely(*length <= (size_t)PORT_HEADER + am_port->mtu))
             return frame;
-        }
         ethq_rx_release(port->queue); /* no frame of ours */
         port->released = true;
     }

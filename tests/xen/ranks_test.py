@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import unittest
 
@@ -20,6 +21,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import hpcc_test  # noqa: E402
 
 LONG = "RANKS_LONG" in os.environ
+MESSAGES = os.path.join(BUILD, "tests/xen/messages")
 HOST_FILES = os.path.join(BUILD, "tests/xen/host_files")
 
 
@@ -150,6 +152,40 @@ class Ranks(PocketCase):
 
     def test_4_two_agents_are_two_nodes(self):
         self.good("--host", "a,b", "-n", 4, program("stress_coll"), 4, 3, timeout=200)
+
+    def test_4_messages_outlive_outages(self):
+        """The interface of one goes down and up, its backend away and back: every message arrives once, whole and in order."""
+        process = subprocess.Popen([MPIRUN, "--pocket", "--domu", "--cpus", "1,2", "-n", "2", MESSAGES, "exchange"],
+                                   env=self.environment, cwd=self.work, stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for clean_up in (process.stdout.close, process.stderr.close, process.kill):
+            self.addCleanup(clean_up)
+        lines = []
+        reader = threading.Thread(target=lambda: lines.extend(iter(process.stdout.readline, "")))
+        reader.start()
+
+        def progress():
+            count, end = len(lines) + 2, time.monotonic() + 60
+            while len(lines) < count:
+                self.assertIsNone(process.poll())
+                self.assertLess(time.monotonic(), end, "no progress")
+                time.sleep(0.05)
+
+        def trouble(script):
+            done = self.shell("set -e; id=$(xl list | awk '/caravan-.*-1 / { print $2 }'); " + script)
+            self.assertEqual(done.returncode, 0, done.stderr)
+
+        progress()
+        trouble("ip link set vif$id.0 down; usleep 500000; ip link set vif$id.0 up")
+        progress()
+        trouble("vif=/local/domain/$id/device/vif/0; mac=$(xenstore-read $vif/mac); mtu=$(xenstore-read $vif/mtu);"
+                "xl network-detach $id 0; usleep 500000; xl network-attach $id mac=$mac mtu=$mtu")
+        progress()
+        process.stdin.close()
+        self.assertEqual((process.stderr.read(), process.wait(60)), ("", 0))
+        reader.join()
+        for rank in range(2):
+            self.assertRegex("".join(lines), rf"(?m)^messages: {rank}: .* wire_frames_resent [1-9]")
 
     # --- Ends ---------------------------------------------------------------------------
 

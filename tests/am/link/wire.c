@@ -456,6 +456,27 @@ START_TEST(a_peer_that_starts_late_is_met)
 }
 END_TEST
 
+/* Whatever size the first greeting had that it heard. */
+START_TEST(a_peer_that_was_not_there_gets_large_frames)
+{
+    for (uint64_t late = 0; late < 3000; late += 37) {
+        open_net((struct net_options){.size = 2, .seed = late + 1, .mtu = late % 2 ? 9000 : 1500});
+        sim_cut(net.sim, net_mac(0), net_mac(1), net_now(&net) + late * MILLISECOND);
+        send_one(0, 1, 0, 100);
+        settle();
+        run_for(SECOND);
+        ck_assert_uint_eq(received[1][0], 1);
+        for (unsigned i = 0; i < 2; i++) {
+            ck_assert_uint_eq(peer_of(i, !i)->room + FRAME_HEADER, late % 2 ? 9000 : 1500);
+            ck_assert_uint_eq(peer_of(i, !i)->hello_at, NEVER);
+            ck_assert_uint_eq(peer_of(i, !i)->suspect_at, NEVER);
+        }
+        ck_assert_uint_eq(downs, 0);
+        net_close(&net);
+    }
+}
+END_TEST
+
 /* ---- silence ------------------------------------------------------------------------------------------------ */
 
 START_TEST(who_computes_is_not_dead)
@@ -796,6 +817,7 @@ int main(void)
     tcase_add_test(cases, the_sum_of_grants_stays_below_the_slots);
     tcase_add_test(cases, the_size_of_frames_is_found_at_the_start);
     tcase_add_test(cases, a_peer_that_starts_late_is_met);
+    tcase_add_test(cases, a_peer_that_was_not_there_gets_large_frames);
     tcase_add_test(cases, who_computes_is_not_dead);
     tcase_add_test(cases, who_comes_back_from_computing_is_not_quick_to_judge);
     tcase_add_test(cases, an_unplugged_node_is_declared_down_by_name);

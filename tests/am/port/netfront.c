@@ -207,6 +207,21 @@ START_TEST(polling_for_long)
 }
 END_TEST
 
+/* Nor does one that is too busy to sleep starve it. */
+START_TEST(busy_for_long)
+{
+    net.end[0].reconnects = true;
+    for (int i = 0; i < 10000; i++) {
+        require(put(port[0], (uint8_t)i));
+        require(port[0]->ops->tx_flush(port[0]) == 0);
+        while (take(port[1]) >= 0)
+            continue;
+    }
+    ck_assert(!net.end[0].reconnects);
+    ck_assert_uint_le(net.end[0].calls, 100);
+}
+END_TEST
+
 START_TEST(longer_than_agreed)
 {
     static uint8_t frame[ETHQ_PAGE];
@@ -300,6 +315,7 @@ int main(void)
     tcase_add_test(cases, lost_connection);
     tcase_add_test(cases, lost_while_reading);
     tcase_add_test(cases, polling_for_long);
+    tcase_add_test(cases, busy_for_long);
     tcase_add_test(cases, longer_than_agreed);
     tcase_add_test(cases, broken_backend);
     tcase_add_loop_test(cases, useless_connection, 0, 4);

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * messages exchange: every rank sends messages of all lengths to every other one until the standard input of rank 0 ends, and checks
+ * what comes: each once, whole and in order, and all of them. messages ping COUNT: ranks 0 and 1 send a message to and fro, and
+ * rank 0 prints half of the median time.
+ *
+ * For domains that mpirun makes. Progress lines (`messages: 1000`) are for the test, which makes trouble meanwhile; the
+ * last lines of each rank are its counters.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "am/am.h"
+
+enum { MESSAGE = 1, STOP, END, PING, MOST = 64, EACH = 1000 };
+
+static struct am *am;
+static uint64_t received[MOST], pings;
+static bool stopping;    /* rank 0 has said so */
+static uint32_t endings; /* peers that have told their last message */
+
+static void must(int result, const char *what)
+{
+    if (result < 0) {
+        fprintf(stderr, "messages: %s: %s\n", what, strerror(-result));
+        am_abort(am, 1, "failed");
+    }
+}
+
+static uint64_t now(void)
+{
+    struct timespec time;
+
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+/* Most are short, as messages are. */
+static size_t length_of(uint64_t number)
+{
+    uint64_t mix = number * 0x9e3779b97f4a7c15u;
+
+    return (mix >> 32) % ((mix >> 60 ? 64 : am_max_medium(am)) + 1);
+}
+
+static uint8_t byte_of(uint64_t number, uint32_t from, size_t at)
+{
+    return (uint8_t)(number * 31 + from * 7 + at);
+}
+
+static void on_message(struct am *self, const struct am_message *message, void *context)
+{
+    uint64_t number = received[message->source]++;
+    const uint8_t *bytes = message->payload;
+    bool good = message->args[0] == number && message->length == length_of(number);
+
+    for (size_t i = 0; good && i < message->length; i++)
+        good = bytes[i] == byte_of(number, message->source, i);
+    if (!good) {
+        fprintf(stderr, "messages: message %" PRIu64 " from %u is wrong\n", number,
+                message->source);
+        am_abort(am, 1, "failed");
+    }
+}
+
+static void on_stop(struct am *self, const struct am_message *message, void *context)
+{
+    stopping = true;
+}
+
+static void on_end(struct am *self, const struct am_message *message, void *context)
+{
+    if (received[message->source] != message->args[0]) {
+        fprintf(stderr, "messages: %" PRIu64 " messages from %u are missing\n",
+                message->args[0] - received[message->source], message->source);
+        am_abort(am, 1, "failed");
+    }
+    endings++;
+}
+
+static void on_ping(struct am *self, const struct am_message *message, void *context)
+{
+    pings++;
+}
+
+static void on_down(struct am *self, uint32_t process, const char *reason, void *context)
+{
+    fprintf(stderr, "messages: process %u is down: %s\n", process, reason);
+    am_abort(am, 1, "failed");
+}
+
+/* 0 or -EAGAIN. */
+static int send_message(uint32_t peer, uint64_t number)
+{
+    static uint8_t bytes[65536];
+    size_t length = length_of(number);
+    int result;
+
+    for (size_t i = 0; i < length; i++)
+        bytes[i] = byte_of(number, am_self(am), i);
+    result = am_request(am, peer, MESSAGE, &number, 1, bytes, length);
+    if (result != -EAGAIN)
+        must(result, "am_request");
+    return result;
+}
+
+/* Wait for room to say this, then say it. */
+static void tell(uint32_t peer, unsigned handler, uint64_t number)
+{
+    int result;
+
+    while ((result = am_request(am, peer, handler, &number, 1, NULL, 0)) == -EAGAIN)
+        must(am_wait(am, now() + 1000000), "am_wait");
+    must(result, "am_request");
+}
+
+static bool input_ended(void)
+{
+    struct pollfd polled = {.fd = 0, .events = POLLIN};
+    char byte;
+
+    return poll(&polled, 1, 0) > 0 && read(0, &byte, 1) <= 0;
+}
+
+static void exchange(void)
+{
+    uint64_t sent[MOST] = {0}, told = 0;
+    uint32_t size = am_size(am), self = am_self(am);
+
+    while (!stopping) {
+        for (uint32_t peer = 0; peer < size; peer++)
+            while (peer != self && !stopping && send_message(peer, sent[peer]) == 0)
+                sent[peer]++;
+        must(am_wait(am, now() + 100000000), "am_wait");
+        if (self != 0 || received[1] / EACH == told)
+            continue;
+        told = received[1] / EACH;
+        printf("messages: %" PRIu64 "\n", told * EACH);
+        stopping = input_ended();
+    }
+    for (uint32_t peer = 0; peer < size; peer++) {
+        if (peer != self && self == 0)
+            tell(peer, STOP, 0);
+        if (peer != self)
+            tell(peer, END, sent[peer]);
+    }
+    while (endings < size - 1)
+        must(am_wait(am, UINT64_MAX), "am_wait");
+}
+
+static int compare(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+static void ping(uint64_t count)
+{
+    uint64_t *times = calloc(count, sizeof(*times)), number = 0;
+
+    if (am_self(am) > 1 || !times)
+        return;
+    for (uint64_t i = 0; i < count; i++) {
+        uint64_t began = now();
+        int result;
+
+        while (am_self(am) == 1 && pings == i)
+            must(am_wait(am, UINT64_MAX), "am_wait");
+        while ((result = am_request(am, !am_self(am), PING, &number, 1, NULL, 0)) == -EAGAIN)
+            must(am_wait(am, now() + 1000000), "am_wait");
+        must(result, "am_request");
+        while (am_self(am) == 0 && pings == i)
+            must(am_wait(am, UINT64_MAX), "am_wait");
+        times[i] = (now() - began) / 2;
+    }
+    if (am_self(am) == 0) {
+        qsort(times, count, sizeof(*times), compare);
+        printf("messages: half a round trip takes %" PRIu64 " us, %" PRIu64 " us at most\n",
+               times[count / 2] / 1000, times[count - 1] / 1000);
+    }
+    free(times);
+}
+
+static void report(void)
+{
+    char line[512];
+    const char *name;
+
+    printf("messages: %u:", am_self(am));
+    for (unsigned i = 0;; i++) {
+        uint64_t value = am_counter(am, i, &name);
+
+        if (!name)
+            break;
+        if (value)
+            printf(" %s %" PRIu64, name, value);
+    }
+    am_describe(am, am_self(am) == 0, line, sizeof(line));
+    printf("\nmessages: %u: %s\n", am_self(am), line);
+}
+
+int main(int argc, char **argv)
+{
+    uint64_t count = argc > 2 ? strtoull(argv[2], NULL, 10) : 0;
+
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    if (argc < 2 || (strcmp(argv[1], "exchange") != 0 && !count)) {
+        fprintf(stderr, "usage: messages exchange | ping COUNT\n");
+        return 2;
+    }
+    must(am_open(&am, NULL), "am_open");
+    am_set_handler(am, MESSAGE, on_message, NULL);
+    am_set_handler(am, STOP, on_stop, NULL);
+    am_set_handler(am, END, on_end, NULL);
+    am_set_handler(am, PING, on_ping, NULL);
+    am_on_peer_down(am, on_down, NULL);
+    if (am_size(am) > MOST)
+        return 2;
+    if (count)
+        ping(count);
+    else
+        exchange();
+    must(am_drain(am), "am_drain");
+    report();
+    must(am_close(am), "am_close");
+    return 0;
+}
