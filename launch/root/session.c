@@ -29,6 +29,7 @@
 enum {
     REQUEST_MS = 10000,
     CLAIM_MS = 10000,
+    DYING_MS = 1000,
     DRAIN_MS = 5000, /* for a user's process to take what its domain said last */
     DESTROY_MS = 20000,
     ROUNDS = 40, /* of looking for what xl has not named */
@@ -291,6 +292,23 @@ static void tell_end(struct session *session, const char *why)
     answer(session, &ended, -1);
 }
 
+/* A channel that cannot be opened may be a dying domain's. */
+static bool ends_soon(struct session *session)
+{
+    struct held *held = session->held;
+    uint64_t deadline = loop_now() + (uint64_t)DYING_MS * 1000000;
+    char error[1024];
+
+    while (held->ops->look(held, error, sizeof(error)) != HELD_ENDED) {
+        struct pollfd wait = {.fd = held->ops->fd(held), .events = POLLIN};
+
+        if (loop_now() >= deadline)
+            return false;
+        poll(&wait, 1, DYING_MS / 10);
+    }
+    return true;
+}
+
 /* The relay says that it has the channel, or why not. False: it has not. */
 static bool relay_ready(struct session *session)
 {
@@ -310,7 +328,7 @@ static bool relay_ready(struct session *session)
     text[got > 0 ? got : 0] = '\0';
     /* The user's process sees the end of the bytes, once it has read what there is. */
     if (session->bytes >= 0)
-        tell_end(session, got > 0 ? text : "its relay has ended");
+        tell_end(session, ends_soon(session) ? "" : got > 0 ? text : "its relay has ended");
     return false;
 }
 
@@ -367,6 +385,9 @@ static void serve(struct session *session)
         }
         /* Whatever else comes on the connection is as good as its end. */
         if (wait[1].revents) {
+            struct root_request request;
+
+            root_receive(session->connection, &request, sizeof(request), NULL, 0);
             session->released = true;
             return;
         }

@@ -149,7 +149,10 @@ class RootAgentTest(DomuTest):
         return end, self.hear(end)
 
     def hear(self, end):
-        answer, fds, *_ = socket.recv_fds(end, 4096, 4)
+        try:
+            answer, fds, *_ = socket.recv_fds(end, 4096, 4)
+        except ConnectionResetError:  # it closed with something unread: what it said last comes behind that
+            answer, fds, *_ = socket.recv_fds(end, 4096, 4)
         if not answer:
             return None, ""
         kind, _, _, _, _, text = struct.unpack(ANSWER, answer)
@@ -398,7 +401,8 @@ class Ends(RootAgentTest):
         self.serves()
 
     def test_relay_killed(self):
-        self.run_until(lambda process: self.one(self.named("caravan-relay")), 137, "has ended without an exit status")
+        self.run_until(lambda process: self.one(self.named("caravan-relay")), None,
+                       "its relay has ended|has ended without an exit status")
         self.serves()
 
     def test_root_agent_killed(self):
@@ -413,7 +417,10 @@ class Ends(RootAgentTest):
 
     def test_all_of_the_root_agent_killed(self):
         def end(process):
-            for pid in [self.agent.pid] + self.named("caravan-session"):
+            sessions = self.named("caravan-session")
+            for pid in sessions:
+                os.kill(pid, signal.SIGSTOP)  # or it would notice
+            for pid in [self.agent.pid] + sessions:
                 os.kill(pid, signal.SIGKILL)
             self.agent.wait()
             self.agent = self.start_agent()
