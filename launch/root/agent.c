@@ -303,18 +303,28 @@ static void connection_came(void *context, uint32_t events)
 
 /* ---- the process ------------------------------------------------------------------------------ */
 
-/* The only one of this host, as long as the descriptor that it returns is open. */
+#define LOCK ROOT_SOCKET ".lock"
+
+/* The only one of this host, as long as the descriptor that it returns is open. Whoever ends removes the file, so what was locked
+ * has to be what has that name. */
 static int lock_place(void)
 {
+    struct stat ours, there;
     int fd = -1;
 
     if (mkdir(REAPER_DIRECTORY, 0755) == 0 || errno == EEXIST)
-        fd = open(ROOT_SOCKET ".lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+        fd = open(LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0 || fstat(fd, &ours) < 0) {
+        fprintf(stderr, "caravan node-agent: %s: %s\n", ROOT_SOCKET,
+                errno == EWOULDBLOCK ? "another root agent serves it" : strerror(errno));
+        if (fd >= 0)
+            close(fd);
+        return -1;
+    }
+    if (stat(LOCK, &there) == 0 && there.st_ino == ours.st_ino && there.st_dev == ours.st_dev)
         return fd;
-    fprintf(stderr, "caravan node-agent: %s: %s\n", ROOT_SOCKET,
-            errno == EWOULDBLOCK ? "another root agent serves it" : strerror(errno));
-    return -1;
+    close(fd);
+    return lock_place();
 }
 
 static int listen_there(void)
@@ -422,7 +432,9 @@ int root_main(int argc, char **argv)
     status = lock < 0 || !agent.loop ? 1 : run(&agent);
     if (agent.loop)
         loop_close(agent.loop);
-    if (lock >= 0)
+    if (lock >= 0) {
+        unlink(LOCK);
         close(lock);
+    }
     return status;
 }

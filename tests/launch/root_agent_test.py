@@ -61,6 +61,7 @@ class RootAgentTest(DomuTest):
     def tearDown(self):
         if self.agent.poll() is None:
             self.assertEqual(self.stop_agent(), 0, "the root agent failed")
+            self.assertEqual(super().left(), [], "the root agent left something")
         self.holder.communicate(timeout=LIMIT)
         self.log.close()
         super().tearDown()
