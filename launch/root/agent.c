@@ -303,8 +303,6 @@ static void connection_came(void *context, uint32_t events)
 
 /* ---- the process ------------------------------------------------------------------------------ */
 
-#define LOCK ROOT_SOCKET ".lock"
-
 /* The only one of this host, as long as the descriptor that it returns is open. Whoever ends removes the file, so what was locked
  * has to be what has that name. */
 static int lock_place(void)
@@ -313,7 +311,7 @@ static int lock_place(void)
     int fd = -1;
 
     if (mkdir(REAPER_DIRECTORY, 0755) == 0 || errno == EEXIST)
-        fd = open(LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        fd = open(ROOT_LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0 || fstat(fd, &ours) < 0) {
         fprintf(stderr, "caravan node-agent: %s: %s\n", ROOT_SOCKET,
                 errno == EWOULDBLOCK ? "another root agent serves it" : strerror(errno));
@@ -321,7 +319,7 @@ static int lock_place(void)
             close(fd);
         return -1;
     }
-    if (stat(LOCK, &there) == 0 && there.st_ino == ours.st_ino && there.st_dev == ours.st_dev)
+    if (stat(ROOT_LOCK, &there) == 0 && there.st_ino == ours.st_ino && there.st_dev == ours.st_dev)
         return fd;
     close(fd);
     return lock_place();
@@ -433,7 +431,7 @@ int root_main(int argc, char **argv)
     if (agent.loop)
         loop_close(agent.loop);
     if (lock >= 0) {
-        unlink(LOCK);
+        unlink(ROOT_LOCK);
         close(lock);
     }
     return status;

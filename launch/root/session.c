@@ -241,6 +241,31 @@ static bool start_relay(struct session *session)
     return session->relay > 0 || refuse(session, "no relay: %s", strerror(errno));
 }
 
+/* One session at a time looks for memory and takes it: xl would have dom0 give up its own for what is not free (autoballoon). A
+ * lock of another kind than the agent's on the same file. It is released with its descriptor. */
+static int wait_for_turn(void)
+{
+    struct flock turn = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    int fd = open(ROOT_LOCK, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+
+    while (fd >= 0 && fcntl(fd, F_OFD_SETLKW, &turn) < 0 && errno == EINTR)
+        ;
+    return fd;
+}
+
+static bool make_domain(struct session *session, const struct domain *domain)
+{
+    int turn = wait_for_turn();
+    unsigned processors;
+    char error[1024];
+    bool made = domain_host_memory(1, domain->memory, &processors, error, sizeof(error)) == 0 &&
+                session->held->ops->make(session->held, domain, error, sizeof(error));
+
+    if (turn >= 0)
+        close(turn);
+    return made || refuse(session, "%s", error);
+}
+
 static bool make(struct session *session)
 {
     const struct root_request *request = &session->request;
@@ -257,26 +282,24 @@ static bool make(struct session *session)
     snprintf(ramdisk, sizeof(ramdisk), "/proc/%d/fd/%d", (int)getpid(), session->ramdisk);
     snprintf(cpu, sizeof(cpu), "%d", request->cpu);
     kernel = prefix_guest_kernel();
-    made = session->held->ops->make(session->held,
-                                    &(struct domain){
-                                        .name = session->claim.name,
-                                        .uuid = uuid,
-                                        .job = request->job,
-                                        .process = request->process,
-                                        .memory = request->memory,
-                                        .cpus = request->cpu < 0 ? NULL : cpu,
-                                        .bridge = yes.bridge,
-                                        .mtu = yes.mtu,
-                                        .kernel = kernel,
-                                        .ramdisk = ramdisk,
-                                        .extra = DOMAIN_EXTRA,
-                                    },
-                                    error, sizeof(error));
+    made = make_domain(session, &(struct domain){
+                                    .name = session->claim.name,
+                                    .uuid = uuid,
+                                    .job = request->job,
+                                    .process = request->process,
+                                    .memory = request->memory,
+                                    .cpus = request->cpu < 0 ? NULL : cpu,
+                                    .bridge = yes.bridge,
+                                    .mtu = yes.mtu,
+                                    .kernel = kernel,
+                                    .ramdisk = ramdisk,
+                                    .extra = DOMAIN_EXTRA,
+                                });
     free(kernel);
     close(session->ramdisk);
     session->ramdisk = -1;
     if (!made)
-        return refuse(session, "%s", error);
+        return false;
     note(session, "domain %s (%d), %u MiB, on %s", session->claim.name, held_domain(session->held),
          request->memory, yes.bridge);
     memcpy(yes.name, session->claim.name, sizeof(yes.name));

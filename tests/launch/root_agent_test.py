@@ -303,6 +303,9 @@ class Refusals(RootAgentTest):
         self.run_mpirun("--domu", "-n", 2, "--mem", 48, "true")
 
     def test_what_the_host_lacks(self):
+        # Also without asking first: dom0's own memory is not to be had.
+        self.assertRegex(self.ask(self.request(memory=3100), [self.ramdisk()])[1][1],
+                         "1 domain of 3100 MiB needs 3102 MiB, and Xen has 3000 MiB free")
         self.refused("4 domains of 1024 MiB need 4104 MiB, and Xen has 3000 MiB free", "-n", 4, "--mem", 1024, "true")
         self.refused("--mem 5: too little", "--mem", 5, "-n", 1, "true")
         os.remove(self.place + "/lib/caravan/caravan-guest")
