@@ -79,7 +79,8 @@ class RootAgentTest(DomuTest):
         return ["nsenter", "-t", str(self.holder.pid), "-m", "--", *map(str, command)]
 
     def start_agent(self):
-        agent = subprocess.Popen(self.enter(self.place + "/bin/caravan", "node-agent", "--allow", self.place + "/allow"),
+        # With groups, none of which is to come through to a user's process.
+        agent = subprocess.Popen(self.enter("setpriv", "--groups", "4,5", self.place + "/bin/caravan", "node-agent", "--allow", self.place + "/allow"),
                                  stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, env=self.environment)
         self.running.append(agent)
         end = time.monotonic() + 5
@@ -295,7 +296,12 @@ class Refusals(RootAgentTest):
         self.run_mpirun("--domu", "-n", 1, "--mem", 48, "true", status=1)
         self.assertRegex(self.errors, "has 64 MiB, and wants 48 MiB more")
         self.run_mpirun("--domu", "-n", 1, "--mem", 32, "true")
-        self.run_mpirun("--domu", "-n", 3, "--mem", 64, "true", user=OTHER)
+        # Another's domains are his.
+        other = self.start("--domu", "-n", 3, "--mem", 64, "sleep", 30, user=OTHER)
+        self.wait_for_domains(4)
+        self.run_mpirun("--domu", "-n", 1, "--mem", 32, "true")
+        other.send_signal(signal.SIGINT)
+        other.communicate(timeout=LIMIT)
         # Without asking first: the limits hold for who makes.
         self.assertRegex(self.ask(self.request(memory=48), [self.ramdisk()])[1][1], "wants 48 MiB more")
         first.send_signal(signal.SIGINT)
