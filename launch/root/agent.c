@@ -354,6 +354,18 @@ static int watch_signals(void)
     return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
+/* Nothing of ours gets their numbers, whoever closed them. */
+static void open_standard_descriptors(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    while (fd >= 0 && fd <= 2);
+    if (fd > 2)
+        close(fd);
+}
+
 /* What makes no sense to start with. */
 static bool check_start(const char *allow)
 {
@@ -411,6 +423,7 @@ int root_main(int argc, char **argv)
     struct agent agent = {.allow = ROOT_ALLOW, .listener = -1};
     int lock, status;
 
+    open_standard_descriptors();
     if (argc == 2 && strcmp(argv[0], "--allow") == 0 && argv[1][0] == '/') {
         agent.allow = argv[1];
     } else if (argc > 0) {

@@ -93,9 +93,12 @@ class DomuTest(LauncherTest):
     def keepers(self, name="caravan-keeper"):
         found = []
         for pid in self.processes():
-            with open(f"/proc/{pid}/comm") as file:
-                if file.read().strip() == name:
-                    found.append(pid)
+            try:
+                with open(f"/proc/{pid}/comm") as file:
+                    if file.read().strip() == name:
+                        found.append(pid)
+            except OSError:
+                pass  # it has just ended
         return found
 
 

@@ -47,7 +47,8 @@ class RootAgentTest(DomuTest):
         os.mkdir(self.home)
         os.chown(self.home, USER, USER)
         self.allow(self.ALLOW)
-        self.log = open(self.place + "/log", "a+")
+        self.log = self.place + "/log"
+        open(self.log, "w").close()
         # Somebody has to be in the namespaces when the agent is not.
         self.environment["FAKE_MPIRUN"] = "cat"
         self.holder = subprocess.Popen(["unshare", "-m", "sh", "-c", ENTER, "sh"], text=True, env=self.environment,
@@ -63,7 +64,6 @@ class RootAgentTest(DomuTest):
             self.assertEqual(self.stop_agent(), 0, "the root agent failed")
             self.assertEqual(super().left(), [], "the root agent left something")
         self.holder.communicate(timeout=LIMIT)
-        self.log.close()
         super().tearDown()
 
     def left(self):
@@ -79,23 +79,23 @@ class RootAgentTest(DomuTest):
         return ["nsenter", "-t", str(self.holder.pid), "-m", "--", *map(str, command)]
 
     def start_agent(self):
+        said = len(self.said())
         # With groups, none of which is to come through to a user's process.
-        agent = subprocess.Popen(self.enter("setpriv", "--groups", "4,5", self.place + "/bin/caravan", "node-agent", "--allow", self.place + "/allow"),
-                                 stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, env=self.environment)
+        with open(self.log, "a") as log:
+            agent = subprocess.Popen(self.enter("setpriv", "--groups", "4,5", self.place + "/bin/caravan", "node-agent",
+                                                "--allow", self.place + "/allow"),
+                                     stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment)
         self.running.append(agent)
-        end = time.monotonic() + 5
+        end = time.monotonic() + LIMIT
         # It serves once it says so; the socket of one that was killed is still there.
-        mark = self.log.tell() if hasattr(self, "agent") else 0
-        while True:
-            self.log.seek(mark)
-            if "for those in" in self.log.read() or agent.poll() is not None:
-                return agent
+        while "for those in" not in self.said()[said:] and agent.poll() is None:
             self.assertLess(time.monotonic(), end, "no agent")
             time.sleep(0.01)
+        return agent
 
     def said(self):
-        self.log.seek(0)
-        return self.log.read()
+        with open(self.log) as log:
+            return log.read()
 
     def stop_agent(self):
         self.agent.send_signal(signal.SIGTERM)
