@@ -220,9 +220,8 @@ static __attribute__((noinline)) int link_make(struct am *am, uint32_t peer, str
     if (peer != am->job.process && (!same_node || am->job.link == AM_LINK_WIRE))
         transport = am->wire;
     if (!transport) {
-        am_complain(am, "no way to process %u on %s: %s", peer, am_host(am, peer),
-                    am->job.pmi ? "only mpirun joins ranks of several nodes"
-                                : "this job was started without frames");
+        am_complain(am, "no way to process %u on %s: this job was started without frames", peer,
+                    am_host(am, peer));
         return -EHOSTDOWN;
     }
     *link = transport->ops->connect(transport, peer);

@@ -128,6 +128,8 @@ enum { LAUNCHER_PATIENCE = 60000 }; /* ms that it may take for one answer */
 int launcher_join(struct am_job *job, const struct bell *bell);
 int control_join(struct am_job *job, const struct bell *bell);
 int pmi_join(struct am_job *job);
+/* am/pmi_call.c: call the launcher at PMI_PORT; then pmi_join. 0, or an error that was printed. */
+int pmi_call(struct am_job *job);
 void pmi_close(struct pmi *pmi);
 
 /* A number from the environment; `absent` when it is not set. -1: set to something else. */

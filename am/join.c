@@ -82,10 +82,9 @@ int launcher_join(struct am_job *job, const struct bell *bell)
     long fd = environment_number("PMI_FD", -2);
 
     if (fd == -2 && getenv("PMI_PORT")) {
-        fprintf(stderr, "caravan: the launcher wants to be called back (PMI_PORT), which is not "
-                        "served; let it pass "
-                        "a descriptor (PMI_FD)\n");
-        return -EPROTO;
+        int result = pmi_call(job);
+
+        return result < 0 ? result : pmi_join(job);
     }
     if (fd == -2)
         return join_alone(job);

@@ -4,8 +4,7 @@
  * "PMI v1 wire protocol" describes it: lines of `key=value` words on the descriptor PMI_FD. docs/launching.md says what
  * is and what is not there without mpirun.
  *
- * Each rank puts one value, `caravan-RANK`: version, name of its socket, host, and where it runs (boot, user, network namespace), all
- * but the first in hexadecimal; process 0 also `caravan-job`, the job's number and key.
+ * What the ranks tell each other over it is in pmi_values.h.
  */
 #include "am/pmi.h"
 
@@ -17,23 +16,11 @@
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <poll.h>
 #include <time.h>
 #include <unistd.h>
 
-enum {
-    VALUE_VERSION = 1,
-    PLACE = 128, /* bytes that tell where a rank runs */
-    VALUE = 512,
-    EVENTS = 16, /* taken at once */
-};
-
-struct value {
-    struct pmi_name name;
-    char host[64];
-    char place[PLACE];
-};
+enum { EVENTS = 16 }; /* taken at once */
 
 /* ---- the key-value space -------------------------------------------------------------------------- */
 
@@ -55,7 +42,7 @@ static int ask_sent(struct am_job *job, struct control_message *message, const c
     return code && strcmp(code, "0") != 0 ? -ENOENT : 0;
 }
 
-static int put(struct am_job *job, const char *key, const char *value)
+int pmi_put(struct am_job *job, const char *key, const char *value)
 {
     struct control_message message;
 
@@ -63,8 +50,7 @@ static int put(struct am_job *job, const char *key, const char *value)
                key, value);
 }
 
-/* -ENOENT: there is none. */
-static int get(struct am_job *job, const char *key, char *value, size_t size)
+int pmi_get(struct am_job *job, const char *key, char *value, size_t size)
 {
     struct control_message message;
     int result = ask(job, &message, "get_result", "cmd=get kvsname=%s key=%s", job->pmi->space,
@@ -76,234 +62,40 @@ static int get(struct am_job *job, const char *key, char *value, size_t size)
     return text && snprintf(value, size, "%s", text) < (int)size ? 0 : -EPROTO;
 }
 
-/* Hexadecimal digits up to '-' or the end; *text is behind it then. How many bytes, or -EPROTO. */
-static int read_hex(const char **text, void *bytes, size_t size)
-{
-    size_t digits = strcspn(*text, "-");
-    unsigned char *to = bytes;
-
-    if (digits % 2 || digits / 2 > size)
-        return -EPROTO;
-    for (size_t i = 0; i < digits / 2; i++) {
-        unsigned byte;
-
-        if (strspn(*text + 2 * i, "0123456789abcdef") < 2 ||
-            sscanf(*text + 2 * i, "%2x", &byte) != 1)
-            return -EPROTO;
-        to[i] = (unsigned char)byte;
-    }
-    *text += digits;
-    if (**text == '-')
-        ++*text;
-    return (int)(digits / 2);
-}
-
-static int put_value(struct am_job *job, const struct value *own)
-{
-    char name[2 * PMI_NAME + 1], host[2 * sizeof(own->host) + 1], place[2 * PLACE + 1];
-    char key[32], text[VALUE];
-
-    control_write_bytes(name, own->name.bytes, own->name.length);
-    control_write_bytes(host, own->host, strlen(own->host));
-    control_write_bytes(place, own->place, strlen(own->place));
-    snprintf(key, sizeof(key), "caravan-%u", job->process);
-    snprintf(text, sizeof(text), "%d-%s-%s-%s", VALUE_VERSION, name, host, place);
-    return put(job, key, text);
-}
-
-static int get_value(struct am_job *job, uint32_t process, struct value *value)
-{
-    char key[32], text[VALUE];
-    const char *next = text;
-    int result, length;
-
-    memset(value, 0, sizeof(*value));
-    snprintf(key, sizeof(key), "caravan-%u", process);
-    result = get(job, key, text, sizeof(text));
-    if (result < 0)
-        return result;
-    if (strtoul(text, (char **)&next, 10) != VALUE_VERSION || *next++ != '-')
-        return -EPROTO;
-    length = read_hex(&next, value->name.bytes, sizeof(value->name.bytes));
-    if (length <= 0 || read_hex(&next, value->host, sizeof(value->host) - 1) < 0 ||
-        read_hex(&next, value->place, sizeof(value->place) - 1) < 0)
-        return -EPROTO;
-    value->name.length = (size_t)length;
-    return 0;
-}
-
-/* ---- who is where --------------------------------------------------------------------------------- */
-
-/* Ranks that can reach each other's abstract sockets have the same: boot, network namespace, user. */
-static void describe_place(char place[PLACE])
-{
-    char boot[64] = "";
-    struct stat namespace = {0};
-    FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
-
-    if (file) {
-        if (fscanf(file, "%63s", boot) != 1)
-            boot[0] = '\0';
-        fclose(file);
-    }
-    stat("/proc/self/ns/net", &namespace);
-    snprintf(place, PLACE, "%s/%llu/%u", boot, (unsigned long long)namespace.st_ino,
-             (unsigned)geteuid());
-}
-
-/* `(vector,(0,2,4),(2,1,3))`: of blocks (first node, nodes, ranks on each), again and again until every rank has its node.
- * Node numbers are the launcher's. -EPROTO where it is not that. */
-static int read_mapping(struct am_job *job, const char *text)
-{
-    static const char head[] = "(vector,";
-    uint32_t process = 0;
-
-    if (strncmp(text, head, sizeof(head) - 1) != 0)
-        return -EPROTO;
-    while (process < job->size) {
-        const char *next = text + sizeof(head) - 1;
-        uint32_t before = process;
-        unsigned first, nodes, ranks;
-        int length;
-
-        while (sscanf(next, "(%u,%u,%u)%n", &first, &nodes, &ranks, &length) == 3) {
-            for (unsigned i = 0; i < nodes && process < job->size && ranks > 0; i++)
-                for (unsigned j = 0; j < ranks && process < job->size; j++)
-                    job->node_of[process++] = first + i;
-            next += length;
-            if (*next == ',')
-                next++;
-        }
-        if (process == before || strcmp(next, ")") != 0)
-            return -EPROTO;
-    }
-    return 0;
-}
-
-/* Number the nodes from 0, in the order of their first ranks; job->nodes is how many there are. */
-static void renumber(struct am_job *job, uint32_t *first_of)
-{
-    job->nodes = 0;
-    for (uint32_t i = 0; i < job->size; i++) {
-        uint32_t node = 0;
-
-        /* first_of[node] is the first rank there; its old number is kept beside it. */
-        while (node < job->nodes && first_of[2 * node + 1] != job->node_of[i])
-            node++;
-        if (node == job->nodes) {
-            first_of[2 * node] = i;
-            first_of[2 * node + 1] = job->node_of[i];
-            job->nodes++;
-        }
-        job->node_of[i] = node;
-    }
-}
-
-/* Where the launcher does not say: ranks at the same place are one node. */
-static int compare_places(struct am_job *job)
-{
-    char(*places)[PLACE] = calloc(job->size, sizeof(*places));
-    int result = places ? 0 : -ENOMEM;
-
-    for (uint32_t i = 0; i < job->size && result == 0; i++) {
-        struct value value;
-        uint32_t same = 0;
-
-        result = get_value(job, i, &value);
-        memcpy(places[i], value.place, PLACE);
-        while (strcmp(places[same], places[i]) != 0)
-            same++;
-        job->node_of[i] = same;
-    }
-    free(places);
-    return result;
-}
-
-static int find_nodes(struct am_job *job, uint32_t *first_of)
-{
-    char mapping[CONTROL_MAX_LINE];
-    int result = get(job, "PMI_process_mapping", mapping, sizeof(mapping));
-
-    if (result == 0)
-        result = read_mapping(job, mapping);
-    if (result == -ENOENT || result == -EPROTO)
-        result = compare_places(job);
-    if (result == 0)
-        renumber(job, first_of);
-    return result;
-}
-
-/* Learn of the others: the hosts of all nodes, the sockets on ours. */
-static int read_others(struct am_job *job, const struct value *own)
-{
-    uint32_t *first_of = calloc(job->size, 2 * sizeof(*first_of));
-    int result = first_of ? find_nodes(job, first_of) : -ENOMEM;
-
-    if (result == 0) {
-        job->node = job->node_of[job->process];
-        job->table = calloc(job->nodes, sizeof(*job->table));
-        if (!job->table)
-            result = -ENOMEM;
-    }
-    for (uint32_t i = 0; i < job->size && result == 0; i++) {
-        uint32_t node = job->node_of[i];
-        struct value value;
-
-        if (node != job->node && first_of[2 * node] != i)
-            continue;
-        result = get_value(job, i, &value);
-        if (result < 0)
-            break;
-        if (first_of[2 * node] == i)
-            memcpy(job->table[node].host, value.host, sizeof(value.host));
-        if (node != job->node)
-            continue;
-        if (strcmp(value.place, own->place) != 0) {
-            fprintf(stderr,
-                    "caravan: the launcher says that processes %u and %u are on one node, but they "
-                    "run as different "
-                    "users, on different machines or in different network namespaces\n",
-                    job->process, i);
-            result = -EXDEV;
-        }
-        job->pmi->names[i] = value.name;
-        job->ranks++;
-    }
-    free(first_of);
-    return result;
-}
-
 /* ---- joining -------------------------------------------------------------------------------------- */
+
+int pmi_barrier(struct am_job *job)
+{
+    struct control_message message;
+    int result = control_send(job->control, NULL, 0, "cmd=barrier_in");
+
+    return result < 0 ? result : launcher_expect(job->control, &message, "barrier_out", -1);
+}
 
 /* The job's number and key: process 0 makes them. */
 static int agree_on_key(struct am_job *job)
 {
-    uint8_t secret[sizeof(job->job) + sizeof(job->key)];
-    char text[2 * sizeof(secret) + 1];
-    struct control_message message;
-    const char *next = text;
+    struct pmi_secret secret;
+    char text[PMI_VALUE];
     int result = 0;
 
     if (job->process == 0) {
-        if (getrandom(secret, sizeof(secret), 0) != sizeof(secret))
+        if (getrandom(&secret, sizeof(secret), 0) != sizeof(secret))
             return -EIO;
-        control_write_bytes(text, secret, sizeof(secret));
-        result = put(job, "caravan-job", text);
+        pmi_secret_write(&secret, text);
+        result = pmi_put(job, "caravan-job", text);
     }
-    /* Others may compute for long before they come here. */
     if (result == 0)
-        result = control_send(job->control, NULL, 0, "cmd=barrier_in");
+        result = pmi_barrier(job);
     if (result == 0)
-        result = launcher_expect(job->control, &message, "barrier_out", -1);
+        result = pmi_get(job, "caravan-job", text, sizeof(text));
     if (result == 0)
-        result = get(job, "caravan-job", text, sizeof(text));
-    if (result == 0 && read_hex(&next, secret, sizeof(secret)) != sizeof(secret))
-        result = -EPROTO;
+        result = pmi_secret_read(text, &secret);
     if (result == 0) {
-        memcpy(&job->job, secret, sizeof(job->job));
-        memcpy(job->key, secret + sizeof(job->job), sizeof(job->key));
+        memcpy(&job->job, secret.job, sizeof(job->job));
+        memcpy(job->key, secret.key, sizeof(job->key));
     }
-    explicit_bzero(secret, sizeof(secret));
+    explicit_bzero(&secret, sizeof(secret));
     explicit_bzero(text, sizeof(text));
     return result;
 }
@@ -318,10 +110,10 @@ static int introduce(struct am_job *job)
 
     if (result == 0)
         result = ask(job, &message, "maxes", "cmd=get_maxes");
-    if (result == 0 &&
-        (control_get_number(&message, "vallen_max", UINT32_MAX, &number) < 0 || number < VALUE)) {
+    if (result == 0 && (control_get_number(&message, "vallen_max", UINT32_MAX, &number) < 0 ||
+                        number < PMI_VALUE)) {
         fprintf(stderr, "caravan: the launcher's values have %llu bytes at most; %d are needed\n",
-                (unsigned long long)number, VALUE);
+                (unsigned long long)number, PMI_VALUE);
         return -EMSGSIZE;
     }
     if (result == 0)
@@ -361,6 +153,7 @@ static int pmi_open(struct am_job *job)
 
 void pmi_close(struct pmi *pmi)
 {
+    wire_close_pmi(pmi);
     peers_close(pmi);
     if (pmi->events >= 0)
         close(pmi->events);
@@ -370,29 +163,29 @@ void pmi_close(struct pmi *pmi)
 
 int pmi_join(struct am_job *job)
 {
-    long rank = environment_number("PMI_RANK", -1), size = environment_number("PMI_SIZE", -1);
-    struct value own = {0};
+    struct pmi_value own = {.host = ""};
     int result;
 
-    if (rank < 0 || rank >= size) {
-        fprintf(stderr, "caravan: the launcher's PMI_RANK and PMI_SIZE are no rank and size\n");
-        return -EINVAL;
+    /* One that was called back has said so. */
+    if (job->size == 0) {
+        long rank = environment_number("PMI_RANK", -1), size = environment_number("PMI_SIZE", -1);
+
+        if (rank < 0 || rank >= size) {
+            fprintf(stderr, "caravan: the launcher's PMI_RANK and PMI_SIZE are no rank and size\n");
+            return -EINVAL;
+        }
+        job->process = (uint32_t)rank;
+        job->size = (uint32_t)size;
     }
-    job->process = (uint32_t)rank;
-    job->size = (uint32_t)size;
     result = pmi_open(job);
     if (result == 0)
         result = introduce(job);
-    if (result == 0) {
-        own.name = job->pmi->own;
-        gethostname(own.host, sizeof(own.host) - 1);
-        describe_place(own.place);
-        result = put_value(job, &own);
-    }
+    if (result == 0)
+        result = nodes_introduce(job, &own);
     if (result == 0)
         result = agree_on_key(job);
     if (result == 0)
-        result = read_others(job, &own);
+        result = nodes_learn(job, &own);
     if (result < 0)
         fprintf(stderr, "caravan: cannot join the job over PMI-1: %s\n",
                 result == -ETIMEDOUT    ? "the launcher does not answer"

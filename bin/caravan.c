@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "am/port/interface.h"
+#include "am/port/packet_run.h"
 #include "control/control.h"
 #include "launch/binding.h"
 #include "launch/channel.h"
@@ -151,8 +152,15 @@ static int take_nothing(void *context, struct control_message *message)
 
 static void show_helper(const char *named)
 {
-    struct strings ranges = {0};
     char *path = packet_path(), capability[64], error[512];
+    char *range = (char[]){"0-0"};
+    struct packet_request request = {
+        .path = path,
+        .interfaces = named ? named : "",
+        .ethertype = 0x88b5,
+        .ranges = &range,
+        .range_count = 1,
+    };
     ssize_t length = getxattr(path, "security.capability", capability, sizeof(capability));
     struct stat status;
 
@@ -165,14 +173,11 @@ static void show_helper(const char *named)
          length > 0                                         ? "with a file capability"
          : status.st_uid == 0 && (status.st_mode & S_ISUID) ? "set-user-ID root"
                                                             : "without a file capability");
-    strings_add(&ranges, "0-0");
-    if (packet_run(named ? named : "", 0x88b5, 0, 0, &ranges, take_nothing, NULL, error,
-                   sizeof(error)) == 0)
+    if (packet_run(&request, take_nothing, NULL, error, sizeof(error)) == 0)
         line("frames", "yes: packet sockets can be opened%s",
              geteuid() == 0 && length <= 0 ? " (by root)" : "");
     else
         line("frames", "no: %s", error);
-    strings_clear(&ranges);
     free(path);
 }
 

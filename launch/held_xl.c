@@ -37,7 +37,7 @@ static struct held_xl *of(const struct held *held)
 }
 
 /* What xl said of a failure, in one line: what it calls an error, or all of it. */
-static void xl_error(char *output)
+static void xl_error(char *output, int status)
 {
     char kept[1024] = "", *place = NULL;
     bool errors = strstr(output, "error") != NULL;
@@ -48,6 +48,11 @@ static void xl_error(char *output)
         if (!errors || strstr(line, "error"))
             length += (size_t)snprintf(kept + length, sizeof(kept) - length, "%s%s",
                                        length ? "; " : "", line);
+    if (length == 0)
+        snprintf(kept, sizeof(kept),
+                 status > 128 ? "xl was killed by signal %d"
+                              : "xl says nothing, and %d is its exit status",
+                 status > 128 ? status - 128 : status);
     strcpy(output, kept);
 }
 
@@ -88,7 +93,7 @@ static bool xl_make(struct held *held, const struct domain *domain, char *error,
     close(config);
     if (result != 0) {
         xl->unsure = result < 0;
-        xl_error(output);
+        xl_error(output, result);
         snprintf(error, size, "domain %s could not be made: %.900s", held->name,
                  result < 0 ? strerror(-result) : output);
         return false;

@@ -376,6 +376,17 @@ static void lost(struct keeping *keeping)
     end(keeping, SIGKILL);
 }
 
+/* Its end may have been noticed here before the reason for it. */
+static void channel_lost(struct keeping *keeping)
+{
+    char error[1024];
+
+    if (keeping->held->ops->look(keeping->held, error, sizeof(error)) == HELD_FAILED)
+        fail(keeping, "%s", error);
+    else
+        lost(keeping);
+}
+
 static void channel_ready(void *context, uint32_t events)
 {
     struct keeping *keeping = context;
@@ -405,7 +416,7 @@ static void channel_ready(void *context, uint32_t events)
         fail(keeping, "domain %s and its keeper do not understand each other (%s)", keeping->name,
              strerror(-result));
     else if (got < 0)
-        lost(keeping);
+        channel_lost(keeping);
     else
         flush(keeping);
 }

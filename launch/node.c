@@ -12,6 +12,7 @@
 
 #include "am/job.h"
 #include "am/link/beacon.h"
+#include "am/port/packet_run.h"
 #include "launch/domain.h"
 #include "launch/packet.h"
 
@@ -82,7 +83,7 @@ void node_open(struct agent *agent)
                                  ? agent->interfaces
                                  : agent->domains.bridge;
     struct strings ranges = {0};
-    char error[512], range[32];
+    char error[512], range[32], *path = packet_path();
 
     for (unsigned i = 0; i < agent->rank_count;) {
         uint32_t first = agent->ranks[i].process, last = first;
@@ -98,10 +99,20 @@ void node_open(struct agent *agent)
         snprintf(range, sizeof(range), "%u-%u", first, last);
         strings_add(&ranges, range);
     }
+    struct packet_request request = {
+        .path = path,
+        .interfaces = interfaces,
+        .ethertype = agent->ethertype,
+        .job = agent->job,
+        .node = agent->node,
+        .ranges = ranges.list,
+        .range_count = ranges.count,
+    };
+
     /* A program that does not use frames is not in the way of it: told when a rank joins. */
-    if (packet_run(interfaces, agent->ethertype, agent->job, agent->node, &ranges, take, agent,
-                   error, sizeof(error)) < 0)
+    if (packet_run(&request, take, agent, error, sizeof(error)) < 0)
         agent->port_error = text_copy(error);
+    free(path);
     strings_clear(&ranges);
 }
 

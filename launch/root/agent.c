@@ -303,18 +303,26 @@ static void connection_came(void *context, uint32_t events)
 
 /* ---- the process ------------------------------------------------------------------------------ */
 
-/* The only one of this host, as long as the descriptor that it returns is open. */
+/* The only one of this host, as long as the descriptor that it returns is open. Whoever ends removes the file, so what was locked
+ * has to be what has that name. */
 static int lock_place(void)
 {
+    struct stat ours, there;
     int fd = -1;
 
     if (mkdir(REAPER_DIRECTORY, 0755) == 0 || errno == EEXIST)
-        fd = open(ROOT_SOCKET ".lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+        fd = open(ROOT_LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0 || fstat(fd, &ours) < 0) {
+        fprintf(stderr, "caravan node-agent: %s: %s\n", ROOT_SOCKET,
+                errno == EWOULDBLOCK ? "another root agent serves it" : strerror(errno));
+        if (fd >= 0)
+            close(fd);
+        return -1;
+    }
+    if (stat(ROOT_LOCK, &there) == 0 && there.st_ino == ours.st_ino && there.st_dev == ours.st_dev)
         return fd;
-    fprintf(stderr, "caravan node-agent: %s: %s\n", ROOT_SOCKET,
-            errno == EWOULDBLOCK ? "another root agent serves it" : strerror(errno));
-    return -1;
+    close(fd);
+    return lock_place();
 }
 
 static int listen_there(void)
@@ -344,6 +352,18 @@ static int watch_signals(void)
     signal(SIGPIPE, SIG_IGN);
     signal(SIGCHLD, SIG_DFL);
     return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+/* Nothing of ours gets their numbers, whoever closed them. */
+static void open_standard_descriptors(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    while (fd >= 0 && fd <= 2);
+    if (fd > 2)
+        close(fd);
 }
 
 /* What makes no sense to start with. */
@@ -403,6 +423,7 @@ int root_main(int argc, char **argv)
     struct agent agent = {.allow = ROOT_ALLOW, .listener = -1};
     int lock, status;
 
+    open_standard_descriptors();
     if (argc == 2 && strcmp(argv[0], "--allow") == 0 && argv[1][0] == '/') {
         agent.allow = argv[1];
     } else if (argc > 0) {
@@ -422,7 +443,9 @@ int root_main(int argc, char **argv)
     status = lock < 0 || !agent.loop ? 1 : run(&agent);
     if (agent.loop)
         loop_close(agent.loop);
-    if (lock >= 0)
+    if (lock >= 0) {
+        unlink(ROOT_LOCK);
         close(lock);
+    }
     return status;
 }

@@ -15,7 +15,7 @@
 
 enum {
     LOOK_MS = 40000,
-    MAKE_MS = 90000, /* xl has 60 s of them */
+    MAKE_MS = 600000, /* one domain after the other; whether the session lives is known at once */
     DESTROY_MS = 90000,
 };
 

@@ -24,6 +24,7 @@
 #include "launch/string_list.h"
 
 #define ROOT_SOCKET "/run/caravan/agent"
+#define ROOT_LOCK   ROOT_SOCKET ".lock"
 #define ROOT_ALLOW  "/etc/caravan/allow"
 
 /* ---- between a user's process and its session: packets of a Unix socket ------------------------- */

@@ -29,6 +29,7 @@
 enum {
     REQUEST_MS = 10000,
     CLAIM_MS = 10000,
+    DYING_MS = 1000,
     DRAIN_MS = 5000, /* for a user's process to take what its domain said last */
     DESTROY_MS = 20000,
     ROUNDS = 40, /* of looking for what xl has not named */
@@ -240,6 +241,31 @@ static bool start_relay(struct session *session)
     return session->relay > 0 || refuse(session, "no relay: %s", strerror(errno));
 }
 
+/* One session at a time looks for memory and takes it: xl would have dom0 give up its own for what is not free (autoballoon). A
+ * lock of another kind than the agent's on the same file. It is released with its descriptor. */
+static int wait_for_turn(void)
+{
+    struct flock turn = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    int fd = open(ROOT_LOCK, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+
+    while (fd >= 0 && fcntl(fd, F_OFD_SETLKW, &turn) < 0 && errno == EINTR)
+        ;
+    return fd;
+}
+
+static bool make_domain(struct session *session, const struct domain *domain)
+{
+    int turn = wait_for_turn();
+    unsigned processors;
+    char error[1024];
+    bool made = domain_host_memory(1, domain->memory, &processors, error, sizeof(error)) == 0 &&
+                session->held->ops->make(session->held, domain, error, sizeof(error));
+
+    if (turn >= 0)
+        close(turn);
+    return made || refuse(session, "%s", error);
+}
+
 static bool make(struct session *session)
 {
     const struct root_request *request = &session->request;
@@ -256,26 +282,24 @@ static bool make(struct session *session)
     snprintf(ramdisk, sizeof(ramdisk), "/proc/%d/fd/%d", (int)getpid(), session->ramdisk);
     snprintf(cpu, sizeof(cpu), "%d", request->cpu);
     kernel = prefix_guest_kernel();
-    made = session->held->ops->make(session->held,
-                                    &(struct domain){
-                                        .name = session->claim.name,
-                                        .uuid = uuid,
-                                        .job = request->job,
-                                        .process = request->process,
-                                        .memory = request->memory,
-                                        .cpus = request->cpu < 0 ? NULL : cpu,
-                                        .bridge = yes.bridge,
-                                        .mtu = yes.mtu,
-                                        .kernel = kernel,
-                                        .ramdisk = ramdisk,
-                                        .extra = DOMAIN_EXTRA,
-                                    },
-                                    error, sizeof(error));
+    made = make_domain(session, &(struct domain){
+                                    .name = session->claim.name,
+                                    .uuid = uuid,
+                                    .job = request->job,
+                                    .process = request->process,
+                                    .memory = request->memory,
+                                    .cpus = request->cpu < 0 ? NULL : cpu,
+                                    .bridge = yes.bridge,
+                                    .mtu = yes.mtu,
+                                    .kernel = kernel,
+                                    .ramdisk = ramdisk,
+                                    .extra = DOMAIN_EXTRA,
+                                });
     free(kernel);
     close(session->ramdisk);
     session->ramdisk = -1;
     if (!made)
-        return refuse(session, "%s", error);
+        return false;
     note(session, "domain %s (%d), %u MiB, on %s", session->claim.name, held_domain(session->held),
          request->memory, yes.bridge);
     memcpy(yes.name, session->claim.name, sizeof(yes.name));
@@ -289,6 +313,23 @@ static void tell_end(struct session *session, const char *why)
 
     snprintf(ended.text, sizeof(ended.text), "%s", why);
     answer(session, &ended, -1);
+}
+
+/* A channel that cannot be opened may be a dying domain's. */
+static bool ends_soon(struct session *session)
+{
+    struct held *held = session->held;
+    uint64_t deadline = loop_now() + (uint64_t)DYING_MS * 1000000;
+    char error[1024];
+
+    while (held->ops->look(held, error, sizeof(error)) != HELD_ENDED) {
+        struct pollfd wait = {.fd = held->ops->fd(held), .events = POLLIN};
+
+        if (loop_now() >= deadline)
+            return false;
+        poll(&wait, 1, DYING_MS / 10);
+    }
+    return true;
 }
 
 /* The relay says that it has the channel, or why not. False: it has not. */
@@ -310,7 +351,7 @@ static bool relay_ready(struct session *session)
     text[got > 0 ? got : 0] = '\0';
     /* The user's process sees the end of the bytes, once it has read what there is. */
     if (session->bytes >= 0)
-        tell_end(session, got > 0 ? text : "its relay has ended");
+        tell_end(session, ends_soon(session) ? "" : got > 0 ? text : "its relay has ended");
     return false;
 }
 
@@ -367,6 +408,9 @@ static void serve(struct session *session)
         }
         /* Whatever else comes on the connection is as good as its end. */
         if (wait[1].revents) {
+            struct root_request request;
+
+            root_receive(session->connection, &request, sizeof(request), NULL, 0);
             session->released = true;
             return;
         }

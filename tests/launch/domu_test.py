@@ -93,9 +93,12 @@ class DomuTest(LauncherTest):
     def keepers(self, name="caravan-keeper"):
         found = []
         for pid in self.processes():
-            with open(f"/proc/{pid}/comm") as file:
-                if file.read().strip() == name:
-                    found.append(pid)
+            try:
+                with open(f"/proc/{pid}/comm") as file:
+                    if file.read().strip() == name:
+                        found.append(pid)
+            except OSError:
+                pass  # it has just ended
         return found
 
 
@@ -254,7 +257,8 @@ class Ends(DomuTest):
         with open(self.place + "/set-up", "w") as file:
             file.write("#!/bin/sh\nmkdir /run/caravan /run/caravan/0000abcd.0\n"
                        "touch /run/caravan/0000abcd.0.lock /run/caravan/0000abcd.0/program-0.cpio\n"
-                       "echo 'caravan-0000abcd-0 63617261-7661-6e00-0000-abcd00000000' >$FAKE_XL/9\n")
+                       "echo caravan-0000abcd-0 >$FAKE_XL/name-9\n"
+                       "echo 63617261-7661-6e00-0000-abcd00000000 >$FAKE_XL/9\n")
         os.chmod(self.place + "/set-up", 0o755)
         self.run_mpirun("--domu", "-n", 1, "true")
 

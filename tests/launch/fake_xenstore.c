@@ -65,7 +65,7 @@ void *xs_read(void *store, unsigned transaction, const char *path, unsigned *len
 
     if (sscanf(path, "/local/domain/%d/%63s", &domain, key) != 2)
         return NULL;
-    place_of(place, strcmp(key, "data/caravan/event-channel") == 0 ? "socket-" : "", domain);
+    place_of(place, strcmp(key, "name") == 0 ? "name-" : "socket-", domain);
     if (strcmp(key, "name") != 0)
         return access(place, F_OK) == 0 ? strdup("7") : NULL;
     file = fopen(place, "re");

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Intent: a launcher that speaks PMI-1 and knows nothing of us (MPICH's mpiexec.hydra, and one of our own that tells less) starts
-our ranks on one node: programs run, whatever ends badly ends all of it, strangers on the ranks' sockets change nothing, and what is
+our ranks on one node, also where it wants to be called back: programs run, whatever ends badly ends all of it, strangers on the ranks' sockets change nothing, and what is
 not served says so."""
 
 import os
@@ -77,10 +77,15 @@ class Hydra(Foreign):
                     os.kill(pid, signal.SIGKILL)
         self.wait_for_none(20)
 
-    def test_several_nodes(self):
-        self.assertNotEqual(self.finish(self.hydra("-launcher", "fork", "-hosts", "localhost,127.0.0.1", "-n", 2,
-                                                   STALL, "none")), 0, self.said)
-        self.assertIn("only mpirun joins ranks of several nodes", self.said)
+    def test_one_host_under_two_names(self):
+        """Two nodes for the launcher, and one for us: frames would not pass between them."""
+        for name in ("collectives", "communicators"):
+            self.assertEqual(self.finish(self.hydra("-launcher", "fork", "-hosts", "localhost,127.0.0.1", "-n", 3, MPI + name)),
+                             0, self.said)
+
+    def test_called_back(self):
+        self.assertEqual(self.finish(self.hydra("-pmi-port", "-n", 3, MPI + "collectives")), 0, self.said)
+        self.assertEqual(self.finish(self.hydra("-pmi-port", "-n", 3, STALL, "aborting")), 7, self.said)
 
     def listeners(self):
         """The abstract sockets on which the ranks of this job listen."""
@@ -171,13 +176,64 @@ class Server(Foreign):
 
     def test_mappings(self):
         for mapping in ("(vector,(0,1,3))", "(vector,(5,1,1))", "(vector,(2,1,1),(2,1,2))", "(vector,(0,1", "nonsense",
-                        "(vector,(0,0,4294967295))", "(vector)"):
+                        "(vector,(0,0,4294967295))", "(vector)", "(vector,(0,1,99999999999))",
+                        "(vector,(0,1,3)", "(vector,(-1,1,3))"):
             self.assertEqual(self.job(3, "none", PMI_process_mapping=mapping), [0, 0, 0], (mapping, self.said))
 
-    def test_port(self):
-        process = self.spawn([STALL, "none"], env=dict(self.environment, PMI_PORT="host:1"))
-        self.assertNotEqual(self.finish(process), 0)
-        self.assertIn("PMI_PORT", self.said)
+    # Called back.
+    def called(self, *lines, port=None, number="0"):
+        """One process that calls us; we say these lines to its first and are gone. Its status."""
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            where = port or f"127.0.0.1:{server.getsockname()[1]}"
+            process = self.spawn([STALL, "none"], env=dict(self.environment, PMI_PORT=where, PMI_ID=number))
+            if not port:
+                server.settimeout(LIMIT)
+                stream, _ = server.accept()
+                with stream, stream.makefile("rw", newline="\n") as file:
+                    self.assertEqual(file.readline(), f"cmd=initack pmiid={number}\n")
+                    file.write("".join(line + "\n" for line in lines))
+                    file.flush()
+                    stream.shutdown(socket.SHUT_WR)
+                    file.read()
+            return self.finish(process)
+
+    def test_call_back(self):
+        import threading
+        self.space, self.barrier = {}, threading.Barrier(2)
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            server.settimeout(LIMIT)
+            processes = [self.spawn([STALL, "none"], env=dict(self.environment, PMI_ID=str(name),
+                                                              PMI_PORT=f"localhost:{server.getsockname()[1]}"))
+                         for name in (41, 40)]
+            threads = []
+            for _ in processes:
+                stream, _ = server.accept()
+                file = stream.makefile("rw", newline="\n")
+                name = int(file.readline().removeprefix("cmd=initack pmiid="))
+                file.write(f"cmd=initack\ncmd=set size=2\ncmd=set rank={name - 40}\ncmd=set debug=0\n")
+                file.flush()
+                threads.append(threading.Thread(target=self.serve, args=(stream,), daemon=True))
+                threads[-1].start()
+            self.assertEqual([self.finish(process) for process in processes], [0, 0], self.said)
+            for thread in threads:
+                thread.join(LIMIT)
+
+    def test_bad_calls(self):
+        setting = ["cmd=initack", "cmd=set size=2", "cmd=set rank=0", "cmd=set debug=0"]
+        for lines, words in (([], "has closed the connection"), (setting[:2], "has closed the connection"),
+                             (["nonsense"], "said something unexpected"), (["cmd=initack"] * 2, "said something unexpected"),
+                             (["cmd=initack", "cmd=set size=x"], "said something unexpected"),
+                             ([*setting[:2], "cmd=set rank=2", setting[3]], "said something unexpected"),
+                             (setting, "the launcher is gone")):
+            self.assertNotEqual(self.called(*lines), 0, lines)
+            self.assertIn(words, self.said, lines)
+        for port, words in (("host", "is not HOST:PORT"), (":1", "is not HOST:PORT"), ("localhost:", "is not HOST:PORT"),
+                            ("localhost:1x", "is not HOST:PORT"), ("127.0.0.1:1", "Connection refused"),
+                            ("no-such-host.invalid:1", "cannot be called back")):
+            self.assertNotEqual(self.called(port=port), 0, port)
+            self.assertIn(words, self.said, port)
+        self.assertNotEqual(self.called(port="127.0.0.1:1", number="one"), 0)
+        self.assertIn("PMI_ID is no number", self.said)
 
 
 if __name__ == "__main__":

@@ -78,7 +78,8 @@ static int check(unsigned count, unsigned memory, uint64_t initrd)
 
     if (result == 0)
         result = domain_memory_check(memory, initrd, error, sizeof(error));
-    return result ? result : domain_host_memory(count, memory, &host_processors, error, sizeof(error));
+    return result ? result
+                  : domain_host_memory(count, memory, &host_processors, error, sizeof(error));
 }
 
 START_TEST(names)

@@ -50,19 +50,29 @@ static void tear_down(void)
     ck_assert_int_eq(system(command), 0);
 }
 
-static void make_domain(uint32_t job, uint32_t process, bool named)
+/* As fake_xl keeps it. */
+static void write_state(const char *prefix, const char *text)
 {
-    char path[128], name[DOMAIN_MAX_NAME] = "(null)", uuid[DOMAIN_MAX_UUID];
+    char path[128];
     FILE *file;
 
-    snprintf(path, sizeof(path), "%s/%u", state, next_id++);
-    if (named)
-        domain_name(name, job, process);
-    domain_uuid(uuid, job, process);
+    snprintf(path, sizeof(path), "%s/%s%u", state, prefix, next_id);
     file = fopen(path, "w");
     ck_assert_ptr_nonnull(file);
-    fprintf(file, "%s %s\n", name, uuid);
+    fprintf(file, "%s\n", text);
     fclose(file);
+}
+
+static void make_domain(uint32_t job, uint32_t process, bool named)
+{
+    char name[DOMAIN_MAX_NAME], uuid[DOMAIN_MAX_UUID];
+
+    domain_name(name, job, process);
+    domain_uuid(uuid, job, process);
+    if (named)
+        write_state("name-", name);
+    write_state("", uuid);
+    next_id++;
 }
 
 static unsigned count(const char *path)
@@ -72,7 +82,7 @@ static unsigned count(const char *path)
     unsigned found = 0;
 
     while (directory && (entry = readdir(directory)))
-        found += entry->d_name[0] != '.';
+        found += entry->d_name[0] != '.' && strncmp(entry->d_name, "name-", 5) != 0;
     if (directory)
         closedir(directory);
     return found;

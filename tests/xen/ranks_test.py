@@ -261,6 +261,52 @@ class Ranks(PocketCase):
             self.good("-n", 2, os.path.join(BUILD, "bench/hello"))
         self.assertEqual(self.host(), before)
 
+    # --- Users who are not root ------------------------------------------------------------
+
+    # A prefix that they can read, in dom0's own memory; the root agent; and a user's mpirun.
+    AGENT = r"""
+        set -e
+        prefix=/run/prefix
+        mkdir -p $prefix/bin $prefix/lib/caravan /run/user
+        chown 65534:65534 /run/user
+        cp "$BUILD/bin/mpirun" "$BUILD/bin/caravan" "$BUILD/bench/hello" "$BUILD/tests/xen/host_files" $prefix/bin/
+        cp "$BUILD/lib/libmpi.so.40" $prefix/lib/
+        cp "$BUILD/guest/caravan-guest" $prefix/lib/caravan/
+        echo '65534 domains=2' >/run/allow
+        chmod 644 /run/allow
+        (setsid $prefix/bin/caravan node-agent --allow /run/allow >/run/agent.log 2>&1 </dev/null &)
+        for i in $(seq 100); do [ -S /run/caravan/agent ] && exit 0; sleep 0.1; done
+        cat /run/agent.log; exit 1"""
+    USER = "cd /run/user; setpriv --reuid 65534 --regid 65534 --clear-groups env HOME=/run/user /run/prefix/bin/mpirun "
+
+    def test_7_users_who_are_not_root(self):
+        begun = self.shell("BUILD='" + os.path.abspath(BUILD) + "'" + self.AGENT)
+        self.assertEqual(begun.returncode, 0, begun.stdout + begun.stderr)
+        self.addCleanup(self.shell, "for p in /proc/[0-9]*; do grep -qx caravan $p/comm 2>/dev/null && kill ${p#/proc/}; done;"
+                        " for i in $(seq 100); do [ -e /run/caravan/agent ] || exit 0; sleep 0.1; done")
+        out = self.shell(self.USER + "--domu -n 2 /run/prefix/bin/hello", timeout=120)
+        self.assertIn("2 process", out.stdout, out.stderr)
+        # What a rank does is what its user may.
+        out = self.shell(self.USER + """--domu -n 1 sh -c '
+            echo mine >made; read -r word <made; echo $word; echo x >/run/allow; read -r word </etc/shadow; exit 3'""", timeout=120)
+        self.assertEqual((out.stdout, out.returncode), ("mine\n", 3), out.stderr)
+        self.assertEqual(out.stderr.count("Permission denied"), 2, out.stderr)
+        self.assertEqual(self.shell("stat -c %u:%g /run/user/made").stdout, "65534:65534\n")
+        out = self.shell(self.USER + "--domu -n 3 /run/prefix/bin/hello")
+        self.assertIn("may have 2 domains at once on this host, has 0, and wants 3 more", out.stderr)
+        # The channel's process, with Xen's own library: nothing but the user's rights, and of them few calls.
+        out = self.shell(self.USER + """--domu -n 1 sh -c 'echo ready; while :; do :; done' >/run/said 2>&1 &
+            mpirun=$!
+            for i in $(seq 300); do grep -q ready /run/said && break; sleep 0.1; done
+            for p in /proc/[0-9]*; do
+                grep -qx caravan-relay $p/comm 2>/dev/null && awk '/^(Uid|Groups|CapPrm|Seccomp):/ { print $1, $2 }' $p/status
+            done
+            kill -9 $mpirun
+            for i in $(seq 50); do [ $(xl list | wc -l) = 2 ] && break; sleep 0.1; done
+            xl list | wc -l""", timeout=120)
+        self.assertEqual(out.stdout.splitlines(), ["Uid: 65534", "Groups: ", "CapPrm: 0000000000000000", "Seccomp: 2", "2"],
+                         out.stdout + out.stderr)
+
 
 def need(case, *names):
     for name in names:
