@@ -7,26 +7,40 @@
 
 #include "mpi-shim/coll/choose.h"
 #include "mpi-shim/coll/coll.h"
+#include "mpi-shim/coll/nodes.h"
 #include "mpi-shim/coll/tags.h"
 
-int barrier_dissemination(struct comm *comm);
+int barrier_dissemination(const struct ranks *among, struct comm *comm);
 int barrier_linear(struct comm *comm);
+int barrier_nodes(struct comm *comm);
 
 int bcast_binomial(void *buffer, size_t count, struct datatype *type, int root, struct comm *comm);
 int bcast_linear(void *buffer, size_t count, struct datatype *type, int root, struct comm *comm);
+int bcast_nodes(void *buffer, size_t count, struct datatype *type, int root, struct comm *comm);
 int bcast_scatter_allgather(void *buffer, size_t count, struct datatype *type, int root,
                             struct comm *comm);
+
+/* The trees of some ranks, with the one at place `top` at the top: bcast_binomial.c, reduce_binomial.c. `result` has room in each;
+ * an operation that does not commute wants the first at the top. */
+int bcast_tree(void *buffer, size_t count, struct datatype *type, int top,
+               const struct ranks *among, struct comm *comm);
+int reduce_tree(const void *send, void *result, size_t count, struct datatype *type, struct op *op,
+                int top, const struct ranks *among, struct comm *comm);
 
 int reduce_binomial(const void *send, void *recv, size_t count, struct datatype *type,
                     struct op *op, int root, struct comm *comm);
 int reduce_linear(const void *send, void *recv, size_t count, struct datatype *type, struct op *op,
                   int root, struct comm *comm);
+int reduce_nodes(const void *send, void *recv, size_t count, struct datatype *type, struct op *op,
+                 int root, struct comm *comm);
 int reduce_pipelined(const void *send, void *recv, size_t count, struct datatype *type,
                      struct op *op, int root, struct comm *comm);
 
 /* Of operands at `send`, or IN_PLACE. */
 int allreduce_doubling(const void *send, void *buffer, size_t count, struct datatype *type,
-                       struct op *op, struct comm *comm);
+                       struct op *op, const struct ranks *among, struct comm *comm);
+int allreduce_nodes(const void *send, void *buffer, size_t count, struct datatype *type,
+                    struct op *op, struct comm *comm);
 int allreduce_linear(const void *send, void *buffer, size_t count, struct datatype *type,
                      struct op *op, struct comm *comm);
 /* In place in `buffer`. */

@@ -10,6 +10,7 @@ int coll_allreduce(const void *send, void *recv, size_t count, struct datatype *
                    struct comm *comm)
 {
     enum coll_algorithm algorithm;
+    struct ranks all;
 
     if (unlikely(comm->remote))
         return inter_allreduce(send, recv, count, type, op, comm);
@@ -20,11 +21,14 @@ int coll_allreduce(const void *send, void *recv, size_t count, struct datatype *
             datatype_copy(type, recv, send, count);
         return 0;
     }
+    all = ranks_all(comm);
     algorithm = coll_choose(COLL_ALLREDUCE, comm, count * type->size);
     if (algorithm == ALGORITHM_LINEAR)
         return allreduce_linear(send, recv, count, type, op, comm);
+    if (algorithm == ALGORITHM_NODES)
+        return allreduce_nodes(send, recv, count, type, op, comm);
     if (algorithm == ALGORITHM_DOUBLING || !op->commutative || count < (size_t)comm->size)
-        return allreduce_doubling(send, recv, count, type, op, comm);
+        return allreduce_doubling(send, recv, count, type, op, &all, comm);
     if (send != IN_PLACE)
         datatype_copy(type, recv, send, count);
     if (algorithm == ALGORITHM_HALVING)

@@ -18,23 +18,23 @@
 /* Each sends what the program gave and gets the other's operand where the result belongs: no copy. Both come to the same
  * bits, for `op` is symmetric. */
 static int exchange_straight(const void *send, void *buffer, size_t count, struct datatype *type,
-                             struct op *op, struct comm *comm)
+                             struct op *op, int peer, struct comm *comm)
 {
-    int error = coll_sendrecv(send, count, type, !comm->rank, buffer, count, type, !comm->rank,
-                              TAG_ALLREDUCE, comm);
+    int error = coll_sendrecv(send, count, type, peer, buffer, count, type, peer, TAG_ALLREDUCE,
+                              comm);
 
     return error ? error : op_reduce(op, send, buffer, count, type);
 }
 
 int allreduce_doubling(const void *send, void *buffer, size_t count, struct datatype *type,
-                       struct op *op, struct comm *comm)
+                       struct op *op, const struct ranks *among, struct comm *comm)
 {
-    int size = comm->size, rank = comm->rank, power = 1, extra, position, error = 0;
+    int size = among->size, rank = among->self, power = 1, extra, position, error = 0;
     struct scratch other;
     char *mine = buffer, *received;
 
     if (size == 2 && send != IN_PLACE && op_symmetric(op, type))
-        return exchange_straight(send, buffer, count, type, op, comm);
+        return exchange_straight(send, buffer, count, type, op, rank_at(among, !rank), comm);
     if (send != IN_PLACE)
         datatype_copy(type, buffer, send, count);
     while (2 * power <= size)
@@ -47,16 +47,16 @@ int allreduce_doubling(const void *send, void *buffer, size_t count, struct data
         position = rank - extra;
     } else if (rank & 1) {
         position = rank / 2;
-        error = coll_recv(received, count, type, rank - 1, TAG_ALLREDUCE, comm);
+        error = coll_recv(received, count, type, rank_at(among, rank - 1), TAG_ALLREDUCE, comm);
         if (!error)
             error = op_reduce(op, received, mine, count, type);
     } else {
         position = -1;
-        error = coll_send(mine, count, type, rank + 1, TAG_ALLREDUCE, comm);
+        error = coll_send(mine, count, type, rank_at(among, rank + 1), TAG_ALLREDUCE, comm);
     }
     for (int mask = 1; position >= 0 && mask < power && !error; mask <<= 1) {
         int partner = position ^ mask;
-        int peer = partner < extra ? 2 * partner + 1 : partner + extra;
+        int peer = rank_at(among, partner < extra ? 2 * partner + 1 : partner + extra);
 
         error = coll_sendrecv(mine, count, type, peer, received, count, type, peer, TAG_ALLREDUCE,
                               comm);
@@ -76,9 +76,9 @@ int allreduce_doubling(const void *send, void *buffer, size_t count, struct data
         datatype_copy(type, buffer, mine, count);
     if (rank < 2 * extra && !error) {
         if (rank & 1)
-            error = coll_send(buffer, count, type, rank - 1, TAG_ALLREDUCE, comm);
+            error = coll_send(buffer, count, type, rank_at(among, rank - 1), TAG_ALLREDUCE, comm);
         else
-            error = coll_recv(buffer, count, type, rank + 1, TAG_ALLREDUCE, comm);
+            error = coll_recv(buffer, count, type, rank_at(among, rank + 1), TAG_ALLREDUCE, comm);
     }
     scratch_drop(&other);
     return error;

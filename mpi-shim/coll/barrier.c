@@ -7,11 +7,19 @@
 
 int coll_barrier(struct comm *comm)
 {
+    struct ranks all;
+
     if (unlikely(comm->remote))
         return inter_barrier(comm);
     if (comm->size == 1)
         return 0;
-    if (coll_choose(COLL_BARRIER, comm, 0) == ALGORITHM_LINEAR)
+    switch (coll_choose(COLL_BARRIER, comm, 0)) {
+    case ALGORITHM_LINEAR:
         return barrier_linear(comm);
-    return barrier_dissemination(comm);
+    case ALGORITHM_NODES:
+        return barrier_nodes(comm);
+    default:
+        all = ranks_all(comm);
+        return barrier_dissemination(&all, comm);
+    }
 }

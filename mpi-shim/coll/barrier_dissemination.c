@@ -7,15 +7,15 @@
  */
 #include "mpi-shim/coll/algorithms.h"
 
-int barrier_dissemination(struct comm *comm)
+int barrier_dissemination(const struct ranks *among, struct comm *comm)
 {
-    int size = comm->size;
+    int size = among->size;
 
     for (int distance = 1; distance < size; distance <<= 1) {
-        int to = comm->rank + distance, from = comm->rank - distance;
-        int error = coll_sendrecv(NULL, 0, &datatype_bytes, to < size ? to : to - size, NULL, 0,
-                                  &datatype_bytes, from < 0 ? from + size : from, TAG_BARRIER,
-                                  comm);
+        int to = among->self + distance, from = among->self - distance;
+        int error = coll_sendrecv(
+            NULL, 0, &datatype_bytes, rank_at(among, to < size ? to : to - size), NULL, 0,
+            &datatype_bytes, rank_at(among, from < 0 ? from + size : from), TAG_BARRIER, comm);
 
         if (error)
             return error;

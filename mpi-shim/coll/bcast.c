@@ -16,6 +16,8 @@ int coll_bcast(void *buffer, size_t count, struct datatype *type, int root, stru
     switch (coll_choose(COLL_BCAST, comm, bytes)) {
     case ALGORITHM_LINEAR:
         return bcast_linear(buffer, count, type, root, comm);
+    case ALGORITHM_NODES:
+        return bcast_nodes(buffer, count, type, root, comm);
     case ALGORITHM_SCATTER_ALLGATHER:
         return bcast_scatter_allgather(buffer, count, type, root, comm);
     default:

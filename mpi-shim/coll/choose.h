@@ -31,6 +31,7 @@ enum coll_algorithm {
     ALGORITHM_DOUBLING,
     ALGORITHM_HALVING,
     ALGORITHM_LINEAR,
+    ALGORITHM_NODES,
     ALGORITHM_PAIRWISE,
     ALGORITHM_PIPELINED,
     ALGORITHM_RING,
@@ -41,7 +42,6 @@ enum coll_algorithm {
 /* The algorithm of `operation` in `comm` for `bytes`: of the whole vector in bcast and the reductions, of a block in the
  * others (the mean one in allgatherv). Every rank has to ask for the same. Where it is unfit (for an operation that
  * does not commute, say) the caller takes one that always fits. */
-enum coll_algorithm coll_choose(enum coll_operation operation, const struct comm *comm,
-                                size_t bytes);
+enum coll_algorithm coll_choose(enum coll_operation operation, struct comm *comm, size_t bytes);
 
 #endif

@@ -15,6 +15,8 @@ int coll_reduce(const void *send, void *recv, size_t count, struct datatype *typ
     switch (coll_choose(COLL_REDUCE, comm, count * type->size)) {
     case ALGORITHM_LINEAR:
         return reduce_linear(send, recv, count, type, op, root, comm);
+    case ALGORITHM_NODES:
+        return reduce_nodes(send, recv, count, type, op, root, comm);
     case ALGORITHM_PIPELINED:
         return reduce_pipelined(send, recv, count, type, op, root, comm);
     default:

@@ -9,11 +9,11 @@
 #include "mpi-shim/coll/algorithms.h"
 #include "mpi-shim/coll/scratch.h"
 
-static int reduce_tree(const void *send, void *result, size_t count, struct datatype *type,
-                       struct op *op, int top, struct comm *comm)
+int reduce_tree(const void *send, void *result, size_t count, struct datatype *type, struct op *op,
+                int top, const struct ranks *among, struct comm *comm)
 {
-    int size = comm->size, error = 0;
-    int relative = comm->rank - top + (comm->rank < top ? size : 0);
+    int size = among->size, error = 0;
+    int relative = among->self - top + (among->self < top ? size : 0);
     struct scratch other;
     char *mine = result, *received;
 
@@ -22,7 +22,7 @@ static int reduce_tree(const void *send, void *result, size_t count, struct data
     datatype_copy(type, mine, send, count);
     for (int mask = 1; mask < size && !error; mask <<= 1) {
         int partner = relative & mask ? relative - mask : relative + mask;
-        int rank = (partner + top) % size;
+        int rank = rank_at(among, (partner + top) % size);
 
         if (relative & mask) {
             error = coll_send(mine, count, type, rank, TAG_REDUCE, comm);
@@ -50,6 +50,7 @@ int reduce_binomial(const void *send, void *recv, size_t count, struct datatype 
                     struct op *op, int root, struct comm *comm)
 {
     int top = op->commutative ? root : 0, error;
+    struct ranks all = ranks_all(comm);
     bool in_place = send == IN_PLACE;
     struct scratch own, result;
     void *target = recv;
@@ -63,7 +64,7 @@ int reduce_binomial(const void *send, void *recv, size_t count, struct datatype 
         scratch_take(&result, type, count);
         target = result.at;
     }
-    error = reduce_tree(send, target, count, type, op, top, comm);
+    error = reduce_tree(send, target, count, type, op, top, &all, comm);
     if (!error && top != root) {
         if (comm->rank == top)
             error = coll_send(target, count, type, root, TAG_REDUCE, comm);

@@ -52,6 +52,7 @@ void group_drop(struct group *group)
 void comm_predefined_end(struct comm *comm)
 {
     group_drop(comm->group);
+    free(comm->nodes);
     memset(comm, 0, sizeof(*comm));
 }
 
@@ -59,6 +60,7 @@ void comm_predefined_end(struct comm *comm)
 void comm_destroy(struct comm *comm)
 {
     comm->magic = FREED_MAGIC;
+    free(comm->nodes);
     context_release(comm->context);
     errhandler_release(comm->errhandler);
     topology_release(comm->topology);

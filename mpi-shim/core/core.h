@@ -102,7 +102,8 @@ struct comm {
     uint32_t schedules; /* made so far, in every process alike (coll/schedule.h); under core_lock */
     void *face;         /* the face's own (Fortran index, ...) */
     bool one_node;      /* all ranks of the local group are on one */
-    const char *call;   /* the collective call that was made on it last */
+    struct nodes *nodes; /* which are on which, or NULL until coll/nodes.h asked */
+    const char *call;    /* the collective call that was made on it last */
     bool predefined;
     bool freed; /* MPI_Comm_free was called; pending requests keep it */
     char name[MAX_OBJECT_NAME];

@@ -72,12 +72,85 @@ static inline char *copy_blocks(enum direction direction, char *place, char *pac
     return packed;
 }
 
+/* A short run, by moves that may overlap but stay within it: gaps of the user's buffer are not touched. */
+static inline char *copy_run(enum direction direction, char *place, char *packed, size_t length)
+{
+    struct two {
+        char bytes[16];
+    } first, second, third, last;
+    char *to = direction == PACK ? packed : place;
+    const char *from = direction == PACK ? place : packed;
+
+    if (length - 8 <= 8) {
+        uint64_t low, high;
+
+        memcpy(&low, from, 8);
+        memcpy(&high, from + length - 8, 8);
+        memcpy(to, &low, 8);
+        memcpy(to + length - 8, &high, 8);
+    } else if (length - 16 <= 16) {
+        memcpy(&first, from, 16);
+        memcpy(&last, from + length - 16, 16);
+        memcpy(to, &first, 16);
+        memcpy(to + length - 16, &last, 16);
+    } else if (length - 32 <= 32) {
+        memcpy(&first, from, 16);
+        memcpy(&second, from + 16, 16);
+        memcpy(&third, from + length - 32, 16);
+        memcpy(&last, from + length - 16, 16);
+        memcpy(to, &first, 16);
+        memcpy(to + 16, &second, 16);
+        memcpy(to + length - 32, &third, 16);
+        memcpy(to + length - 16, &last, 16);
+    } else {
+        memcpy(to, from, length);
+    }
+    return packed + length;
+}
+
+/* The run that holds byte `offset` of an element. */
+static const struct run *run_at(const struct layout *layout, size_t offset)
+{
+    size_t low = 0, high = layout->parts;
+
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+
+        if (layout_run(layout)[middle].start <= offset)
+            low = middle;
+        else
+            high = middle;
+    }
+    return &layout_run(layout)[low];
+}
+
+/* Bytes `from` .. `to` - 1 of an element of runs, `from` < `to`. */
+static char *copy_runs(enum direction direction, const struct layout *layout, char *element,
+                       char *packed, size_t from, size_t to)
+{
+    const struct run *run = from == 0 ? layout_run(layout) : run_at(layout, from);
+
+    if (from > run->start) {
+        size_t end = run[1].start < to ? run[1].start : to;
+
+        packed = copy(direction, element + run->offset + (from - run->start), packed, end - from);
+        run++;
+    }
+    for (; run->start < to && run[1].start <= to; run++)
+        packed = copy_run(direction, element + run->offset, packed, run[1].start - run->start);
+    if (run->start < to)
+        packed = copy(direction, element + run->offset, packed, to - run->start);
+    return packed;
+}
+
 /* All of one element. */
 static char *copy_whole(enum direction direction, const struct layout *layout, char *element,
                         char *packed)
 {
     const struct part *end = layout->part + layout->parts;
 
+    if (layout->runs)
+        return copy_runs(direction, layout, element, packed, 0, layout->size);
     for (const struct part *part = layout->part; part < end; part++) {
         char *place = element + part->offset;
 
@@ -158,8 +231,11 @@ static const struct part *part_at(const struct layout *layout, size_t offset)
 static char *copy_element(enum direction direction, const struct layout *layout, char *element,
                           char *packed, size_t from, size_t to)
 {
-    const struct part *part = from == 0 ? layout->part : part_at(layout, from);
+    const struct part *part;
 
+    if (layout->runs)
+        return copy_runs(direction, layout, element, packed, from, to);
+    part = from == 0 ? layout->part : part_at(layout, from);
     while (from < to) {
         size_t end = part->start + part->count * part->block;
 

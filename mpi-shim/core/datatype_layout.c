@@ -3,7 +3,8 @@
  * core/datatype_layout.c: building the tree of strided blocks that a datatype is.
  *
  * A vector of a million doubles is one part; an indexed type has a part for each of its blocks that do not touch; a
- * vector of structs refers to the struct's layout. What is simple stays flat, because packing is a loop over it.
+ * vector of structs refers to the struct's layout. What is simple stays flat, because packing is a loop over it. A long list of
+ * single blocks is made shorter at the end: it is read from memory at each packing, beside the data.
  */
 #include <stdlib.h>
 
@@ -98,4 +99,28 @@ bool layout_append(struct layout *layout, ptrdiff_t offset, size_t count, ptrdif
                                       .block = (*inner)->size,
                                       .inner = *inner});
     return true;
+}
+
+struct layout *layout_finish(struct layout *layout)
+{
+    enum { MANY = 4 };
+    bool runs = layout->parts >= MANY;
+    size_t bytes = layout->parts * sizeof(struct part);
+    struct layout *fitted;
+
+    for (size_t i = 0; i < layout->parts && runs; i++)
+        runs = layout->part[i].count == 1 && !layout->part[i].inner;
+    if (runs) {
+        /* In place: a run is written where a part was read before. */
+        for (size_t i = 0; i < layout->parts; i++) {
+            struct part part = layout->part[i];
+
+            layout_run(layout)[i] = (struct run){.offset = part.offset, .start = part.start};
+        }
+        layout_run(layout)[layout->parts] = (struct run){.start = layout->size};
+        layout->runs = true;
+        bytes = (layout->parts + 1) * sizeof(struct run);
+    }
+    fitted = realloc(layout, sizeof(*layout) + bytes);
+    return fitted ? fitted : layout;
 }

@@ -17,13 +17,25 @@ struct part {
     const struct layout *inner; /* what a block looks like; NULL: `block` bytes in a row */
 };
 
+/* A part of one block without inner layout, where all are: a third of the size, which counts in a list of short blocks. */
+struct run {
+    ptrdiff_t offset;
+    size_t start; /* packed bytes before it; the one behind the last has the size of all */
+};
+
 /* One element: its parts in the order of packing, none of them empty. */
 struct layout {
     size_t size;         /* packed bytes */
     ptrdiff_t low, high; /* the first byte, and the one after the last */
     size_t parts;
+    bool runs; /* in place of parts: layout_run */
     struct part part[];
 };
+
+static inline struct run *layout_run(const struct layout *layout)
+{
+    return (struct run *)(void *)layout->part;
+}
 
 /* A layout for `room` parts. NULL without memory. */
 struct layout *layout_create(size_t room);
@@ -33,11 +45,14 @@ struct layout *layout_create(size_t room);
 bool layout_append(struct layout *layout, ptrdiff_t offset, size_t count, ptrdiff_t stride,
                    size_t length, const struct datatype *type, struct layout **inner);
 
+/* Nothing more will be appended: give back room that is not needed, and make runs of many parts where that can be. */
+struct layout *layout_finish(struct layout *layout);
+
 /* One run of `layout->size` bytes (or none). */
 static inline bool layout_is_run(const struct layout *layout)
 {
-    return layout->parts == 0 ||
-           (layout->parts == 1 && layout->part[0].count == 1 && !layout->part[0].inner);
+    return layout->parts == 0 || (layout->parts == 1 && !layout->runs &&
+                                  layout->part[0].count == 1 && !layout->part[0].inner);
 }
 
 /* Not made of others: a predefined type, whatever its combiner. */

@@ -110,8 +110,7 @@ static bool type_append(struct datatype *type, struct bounds *bounds, ptrdiff_t 
 /* The layout is complete: derive the rest. */
 static void type_finish(struct datatype *type, const struct bounds *bounds)
 {
-    struct layout *layout = type->layout;
-    struct layout *fitted;
+    struct layout *layout = layout_finish(type->layout);
 
     type->lb = bounds->any ? bounds->lower : 0;
     type->extent = bounds->any ? bounds->upper - bounds->lower : 0;
@@ -120,9 +119,6 @@ static void type_finish(struct datatype *type, const struct bounds *bounds)
     /* The compiler pads a struct to its alignment, and so does the standard's epsilon. */
     if (!bounds->upper_set && type->extent % type->align != 0)
         type->extent += type->align - type->extent % type->align;
-    fitted = realloc(layout, sizeof(*layout) + layout->parts * sizeof(layout->part[0]));
-    if (fitted)
-        layout = fitted;
     type->layout = layout;
     type->size = layout->size;
     type->true_lb = layout->low;

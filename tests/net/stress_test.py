@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Random programs over frames that a bridge drops, doubles, reorders and damages, and on two nodes of two ranks, where rings
 and frames are in use at once; every byte checked. tests/mpi/stress_types.c: types, communicators, modes, collectives;
-tests/mpi/stress_coll.c: collectives of all kinds under way at once. A failure names its seed. By hand, for hours:
+tests/mpi/stress_coll.c: collectives of all kinds under way at once. A failure names its seed. And tests/mpi/collectives.c where
+nodes have several ranks, one after the other and in turns. By hand, for hours:
 
     STRESS_SEED=1000 STRESS_SEEDS=10000 CARAVAN_BUILD=$PWD/build tests/net/stress_test.py [lossy_mixed]"""
 
@@ -43,5 +44,17 @@ def lossy_mixed():
         return f"{stress(4, net=net, slots=2)}; {net.counts()}"
 
 
+def two_levels():
+    program = os.path.join(scenario.BUILD, "tests", "mpi", "mpi_collectives")
+    seconds = 0
+    with Network() as net:
+        for ranks, slots in ((3, 2), (5, 3)):
+            for order in ("slot", "node"):
+                result = mpirun(ranks, [program], net=net, slots=slots, timeout=120, options=["--map-by", order])
+                assert result.status == 0, f"{ranks} ranks by {order}: {result}"
+                seconds += result.seconds
+    return f"{seconds:.1f} s"
+
+
 if __name__ == "__main__":
-    sys.exit(scenario.run([shared_memory, lossy, lossy_mixed]))
+    sys.exit(scenario.run([shared_memory, lossy, lossy_mixed, two_levels]))
