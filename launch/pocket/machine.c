@@ -24,7 +24,6 @@
 #include "launch/string_list.h"
 
 enum {
-    BOOT_SECONDS = 240,     /* a busy machine needs three times what an idle one does: 20 s */
     BUILD_MEBIBYTES = 700,  /* packages, unpacked packages, result */
     RUNTIME_MEBIBYTES = 16, /* logs */
     MEMORY_BESIDE = 192,    /* MiB that QEMU needs beside the machine's memory */
@@ -404,7 +403,7 @@ static void give_up(pid_t pid, const char *reason, double elapsed)
     machine_end(pid, 0);
 }
 
-int machine_wait_ready(void)
+int machine_wait_ready(unsigned seconds)
 {
     bool terminal = isatty(2);
     char stage[128], last[128] = "";
@@ -415,7 +414,7 @@ int machine_wait_ready(void)
         double elapsed = now() - start;
         bool alive = place_in_use(&pid);
 
-        if (!alive || elapsed > BOOT_SECONDS) {
+        if (!alive || elapsed > seconds) {
             if (terminal)
                 fputc('\n', stderr);
             if (!alive && place_is_ready())
