@@ -107,7 +107,8 @@ static int command_up(char **words)
 /* Tell dom0 to end. Not longer than a few seconds: it may not listen any more. */
 static void ask_to_end(void)
 {
-    static const char *const command[] = {"/bin/sh", "-c", "kill $(cat /run/caravan-serve.pid)", NULL};
+    static const char *const command[] = {"/bin/sh", "-c", "kill $(cat /run/caravan-serve.pid)",
+                                          NULL};
     pid_t pid = fork();
 
     if (pid == 0) {
