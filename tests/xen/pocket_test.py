@@ -202,7 +202,7 @@ END
 
     def test_7_latency_beside_tcp_between_linux_domains(self):
         process = self.compare("-m", "8:16", "-i", "20")
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=300)
         self.assertEqual(process.returncode, 0, err)
         self.assertRegex(out, r"(?m)^\| 8 B \| [1-9]\d* \| [1-9]\d* \| [1-9]\d* \| \d+\.\d\d \| \d+\.\d\d \|$")
         self.assertRegex(out, r"(?m)^\| 16 B \|")
@@ -377,8 +377,7 @@ class Refused(unittest.TestCase):
         done = on_small_disk(250, script, os.path.join(self.home, "caravan", "pocket"))
         self.assertNotEqual(done.returncode, 0)
         self.assertEqual(done.stdout, ".lock\n")
-        self.assertIn("No space left on device", done.stderr)
-        self.assertRegex(done.stderr, r"\d+ MiB are free in")
+        self.assertRegex(done.stderr, r"cannot unpack linux-image.*\n.* [0-9] MiB are free in")
         self.assertLess(len(done.stderr.splitlines()), 10)
 
 
