@@ -243,6 +243,7 @@ static void make_command(struct strings *command, const char *scripts, const cha
 {
     char *start = text_format("%s/start-qemu", scripts), *share = place_path("host");
     char *serial = place_path("serial.log"), *directory = double_commas(place());
+    char *debugger;
     char *fixed[] = {start,
                      text_copy(cache),
                      text_format("%u", cpus),
@@ -260,6 +261,13 @@ static void make_command(struct strings *command, const char *scripts, const cha
     strings_add(command, "local,id=tree,path=/,security_model=none,multidevs=remap");
     strings_add(command, "-device");
     strings_add(command, "virtio-9p-pci,fsdev=tree,mount_tag=tree");
+    /* For a debugger, which may come at any time (docs/debugging.md). */
+    debugger = text_format("socket,id=gdb,path=%s/gdb.sock,server=on,wait=off", directory);
+    strings_add(command, "-chardev");
+    strings_add(command, debugger);
+    strings_add(command, "-gdb");
+    strings_add(command, "chardev:gdb");
+    free(debugger);
     strings_add(command, "-device");
     strings_add(command, "virtio-serial-pci,max_ports=16");
     for (unsigned i = 1; i <= POCKET_SESSIONS; i++) {
