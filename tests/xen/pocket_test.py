@@ -219,6 +219,8 @@ END
             time.sleep(0.1)
         self.assertEqual(running, "2\n")
         process.terminate()
+        time.sleep(0.2)
+        process.terminate()
         process.communicate(timeout=60)
         self.assertEqual(process.returncode, 128 + signal.SIGTERM)
         self.assertTrue(self.only_dom0())
