@@ -1,15 +1,40 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# Caravan at first sight, on a fresh Debian 12: install what is missing (as root or with sudo), build, compile a
-# latency benchmark with our mpicc, and run it on two ranks beside Open MPI: over shared memory, and
-# between two network namespaces, over raw Ethernet frames where Open MPI uses TCP on the same link.
+# Caravan at first sight, on a fresh Debian 12: install what is missing (as root or with sudo), build, measure.
+#
+#   ./run.sh              latency between two Xen domains, each a rank on our guest kernel, beside TCP between two Linux
+#                         domains, in one boot of the pocket: a Xen host in QEMU (docs/pocket.md). Some five minutes
+#   ./run.sh --processes  the quick one: latency between two processes beside Open MPI, over shared memory, and
+#                         between two network namespaces, over raw Ethernet frames where Open MPI uses TCP on the same link
+#   ./run.sh --help       this
+#
+# BUILD in the environment names the build directory (default: build).
 set -eu -o pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")"
 source_dir=$PWD
 build=${BUILD:-$source_dir/build}
-packages=(gcc meson ninja-build pkg-config check libopenmpi-dev openmpi-bin iproute2 ethtool python3)
+domains=yes
+case ${1---domains} in
+--domains) ;;
+--processes) domains=no ;;
+-h | --help)
+    sed -n '4,13s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+    exit 0
+    ;;
+*)
+    echo "run.sh: what is '$1'? ./run.sh --help lists what there is" >&2
+    exit 2
+    ;;
+esac
+
+packages=(gcc meson ninja-build pkg-config libopenmpi-dev python3)
+if [ $domains = yes ]; then
+    packages+=(libxen-dev qemu-system-x86 cpio xz-utils)
+else
+    packages+=(openmpi-bin iproute2 ethtool)
+fi
 
 as_root() {
     if [ "$(id -u)" = 0 ]; then
@@ -31,9 +56,29 @@ if ((${#missing[@]})); then
     as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y install --no-install-recommends "${missing[@]}"
 fi
 
-say "building in $build"
-[ -f "$build/build.ninja" ] || meson setup "$build" -Dguest=false -Dtests=false >/dev/null
+say "building in $build; a minute"
+if [ ! -f "$build/build.ninja" ]; then
+    meson setup "$build" -Dguest="$([ $domains = yes ] && echo true || echo false)" -Dtests=false >/dev/null
+elif [ $domains = yes ]; then
+    meson configure "$build" -Dguest=true # it may have been made by --processes
+fi
 ninja -C "$build" | tail -1
+
+if [ $domains = yes ]; then
+    # The pocket's packages are found in the lists, which a fresh machine does not have.
+    if ! apt-cache show linux-image-amd64 xen-utils-4.17 >/dev/null 2>&1; then
+        say "fetching Debian's package lists"
+        as_root apt-get -q update
+    fi
+    say "two domains beside two Linux domains, in the pocket; some minutes"
+    if ! bench/compare-domus --build "$build"; then
+        echo "run.sh: not everything could be measured, see above; ./run.sh --processes needs no Xen" >&2
+        exit 1
+    fi
+    echo
+    echo "Emulated: ratios mean something, times do not. bench/compare-domus --help; docs/domains.md is about ranks as domains."
+    exit 0
+fi
 
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/caravan-bench.XXXXXX")
 trap 'rm -rf "$scratch"' EXIT

@@ -57,8 +57,8 @@ enum {
 };
 
 /* ns before am_wait sleeps. A domain has its processor for itself, and its round trips take longer: through dom0, which may
- * have to be woken. */
-enum { AM_SPIN = 50000, AM_SPIN_DOMAIN = 2000000 };
+ * have to be woken. Not for much longer, though: dom0 may want the very core that spins. */
+enum { AM_SPIN = 50000, AM_SPIN_DOMAIN = 200000 };
 
 struct am {
     /* Hot: read at every message. */

@@ -52,8 +52,9 @@ int main(int argc, char **argv)
         break;
     default:
         options_read_environment(&options, environ);
-        status = options.pocket && pocket_up(MACHINE_MEMORY, MACHINE_CPUS) < 0 ? 1
-                                                                               : job_run(&options);
+        status = options.pocket && pocket_up(MACHINE_MEMORY, MACHINE_CPUS, MACHINE_BOOT_SECONDS) < 0
+                     ? 1
+                     : job_run(&options);
     }
     options_clear(&options);
     return status;

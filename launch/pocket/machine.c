@@ -24,7 +24,6 @@
 #include "launch/string_list.h"
 
 enum {
-    BOOT_SECONDS = 240,     /* a busy machine needs three times what an idle one does: 20 s */
     BUILD_MEBIBYTES = 700,  /* packages, unpacked packages, result */
     RUNTIME_MEBIBYTES = 16, /* logs */
     MEMORY_BESIDE = 192,    /* MiB that QEMU needs beside the machine's memory */
@@ -244,6 +243,7 @@ static void make_command(struct strings *command, const char *scripts, const cha
 {
     char *start = text_format("%s/start-qemu", scripts), *share = place_path("host");
     char *serial = place_path("serial.log"), *directory = double_commas(place());
+    char *debugger;
     char *fixed[] = {start,
                      text_copy(cache),
                      text_format("%u", cpus),
@@ -261,6 +261,13 @@ static void make_command(struct strings *command, const char *scripts, const cha
     strings_add(command, "local,id=tree,path=/,security_model=none,multidevs=remap");
     strings_add(command, "-device");
     strings_add(command, "virtio-9p-pci,fsdev=tree,mount_tag=tree");
+    /* For a debugger, which may come at any time (docs/debugging.md). */
+    debugger = text_format("socket,id=gdb,path=%s/gdb.sock,server=on,wait=off", directory);
+    strings_add(command, "-chardev");
+    strings_add(command, debugger);
+    strings_add(command, "-gdb");
+    strings_add(command, "chardev:gdb");
+    free(debugger);
     strings_add(command, "-device");
     strings_add(command, "virtio-serial-pci,max_ports=16");
     for (unsigned i = 1; i <= POCKET_SESSIONS; i++) {
@@ -404,7 +411,7 @@ static void give_up(pid_t pid, const char *reason, double elapsed)
     machine_end(pid, 0);
 }
 
-int machine_wait_ready(void)
+int machine_wait_ready(unsigned seconds)
 {
     bool terminal = isatty(2);
     char stage[128], last[128] = "";
@@ -415,7 +422,7 @@ int machine_wait_ready(void)
         double elapsed = now() - start;
         bool alive = place_in_use(&pid);
 
-        if (!alive || elapsed > BOOT_SECONDS) {
+        if (!alive || elapsed > seconds) {
             if (terminal)
                 fputc('\n', stderr);
             if (!alive && place_is_ready())

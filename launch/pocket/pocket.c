@@ -23,17 +23,20 @@ enum { DOWN_SECONDS = 15, STATUS_USAGE = 2 };
 static void help(FILE *to)
 {
     fputs(
-        "Usage: caravan pocket up [--memory MIB] [--cpus N]   start a Xen host in QEMU\n"
+        "Usage: caravan pocket up [--memory MIB] [--cpus N]   start a Xen host in QEMU; booting "
+        "may\n"
+        "                         [--timeout SECONDS]          take so long (240)\n"
         "       caravan pocket status                         whether it is up, its memory, its "
         "domains\n"
         "       caravan pocket shell [COMMAND [ARGUMENT...]]  a shell, or a command, in its dom0\n"
-        "       caravan pocket down                           end it\n",
+        "       caravan pocket down [--now]                   end it; at once, if it does not "
+        "answer\n",
         to);
 }
 
 /* ---- up --------------------------------------------------------------------------------------- */
 
-int pocket_up(unsigned memory, unsigned cpus)
+int pocket_up(unsigned memory, unsigned cpus, unsigned seconds)
 {
     int lock, result;
 
@@ -53,7 +56,7 @@ int pocket_up(unsigned memory, unsigned cpus)
     } else {
         pocket_say("it is being started already");
     }
-    return machine_wait_ready();
+    return machine_wait_ready(seconds);
 }
 
 static int number_option(const char *text, unsigned least, unsigned most, unsigned *value)
@@ -71,7 +74,7 @@ static int number_option(const char *text, unsigned least, unsigned most, unsign
 
 static int command_up(char **words)
 {
-    unsigned memory = MACHINE_MEMORY, cpus = MACHINE_CPUS;
+    unsigned memory = MACHINE_MEMORY, cpus = MACHINE_CPUS, seconds = MACHINE_BOOT_SECONDS;
     pid_t pid;
 
     for (; *words; words += 2) {
@@ -81,6 +84,8 @@ static int command_up(char **words)
             result = number_option(words[1], MACHINE_DOM0_MEMORY + 256, 1 << 20, &memory);
         } else if (strcmp(*words, "--cpus") == 0) {
             result = number_option(words[1], 1, 64, &cpus);
+        } else if (strcmp(*words, "--timeout") == 0) {
+            result = number_option(words[1], 1, 86400, &seconds);
         } else {
             pocket_say("what is '%s'?", *words);
             result = -1;
@@ -94,7 +99,7 @@ static int command_up(char **words)
         pocket_say("it is already up (pid %d); `caravan pocket down` ends it", (int)pid);
         return 1;
     }
-    return pocket_up(memory, cpus) < 0 ? 1 : 0;
+    return pocket_up(memory, cpus, seconds) < 0 ? 1 : 0;
 }
 
 /* ---- down ------------------------------------------------------------------------------------- */
@@ -102,7 +107,8 @@ static int command_up(char **words)
 /* Tell dom0 to end. Not longer than a few seconds: it may not listen any more. */
 static void ask_to_end(void)
 {
-    static const char *const command[] = {"/bin/sh", "-c", "kill $(cat /run/caravan-serve.pid)", NULL};
+    static const char *const command[] = {"/bin/sh", "-c", "kill $(cat /run/caravan-serve.pid)",
+                                          NULL};
     pid_t pid = fork();
 
     if (pid == 0) {
@@ -115,17 +121,20 @@ static void ask_to_end(void)
         waitpid(pid, NULL, 0);
 }
 
-static int command_down(void)
+static int command_down(bool at_once)
 {
+    time_t began = time(NULL), took;
     pid_t pid;
-    bool was_up;
+    bool was_up, asked;
 
     if (!place())
         return 1;
     was_up = place_in_use(&pid);
-    if (was_up && place_is_ready())
+    asked = !at_once && was_up && place_is_ready();
+    if (asked)
         ask_to_end();
-    machine_end(pid, was_up && place_is_ready() ? DOWN_SECONDS : 0);
+    took = time(NULL) - began;
+    machine_end(pid, asked && took < DOWN_SECONDS ? (unsigned)(DOWN_SECONDS - took) : 0);
     if (place_in_use(&pid)) {
         pocket_say("QEMU (pid %d) does not end", (int)pid);
         return 1;
@@ -194,7 +203,9 @@ int pocket_main(int argc, char **argv)
     if (strcmp(word, "up") == 0)
         return command_up(argv + 1);
     if (strcmp(word, "down") == 0 && argc == 1)
-        return command_down();
+        return command_down(false);
+    if (strcmp(word, "down") == 0 && argc == 2 && strcmp(argv[1], "--now") == 0)
+        return command_down(true);
     if (strcmp(word, "status") == 0 && argc == 1)
         return command_status();
     if (strcmp(word, "shell") == 0)

@@ -10,7 +10,8 @@
 /* The commands behind `caravan pocket`; an exit status. */
 int pocket_main(int argc, char **argv);
 
-/* Bring it up if it is not, telling on standard error what happens. 0, or -1 after a message. */
-int pocket_up(unsigned memory, unsigned cpus);
+/* Bring it up if it is not, telling on standard error what happens; booting may take so many seconds. 0, or -1 after
+ * a message. */
+int pocket_up(unsigned memory, unsigned cpus, unsigned seconds);
 
 #endif

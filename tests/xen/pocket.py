@@ -13,6 +13,15 @@ CARAVAN = os.path.join(BUILD, "bin", "caravan")
 MPIRUN = os.path.join(BUILD, "bin", "mpirun")
 
 
+def cache_of(home):
+    """A cache directory below home, whose pocket is what the other Xen tests boot from."""
+    host = os.environ.get("POCKET_HOST", os.path.join(BUILD, "tests/xen/host"))
+    os.makedirs(host, exist_ok=True)
+    os.makedirs(os.path.join(home, "caravan"))
+    os.symlink(host, os.path.join(home, "caravan", "pocket"))
+    return home
+
+
 class PocketCase(unittest.TestCase):
     """CARAVAN_BUILD names the build directory, POCKET_HOST where the other Xen tests keep what they boot from."""
 
@@ -25,12 +34,8 @@ class PocketCase(unittest.TestCase):
         cls.work = os.path.join(cls.home, "work, with a space")
         os.makedirs(cls.runtime)
         os.makedirs(cls.work)
-        os.makedirs(os.path.join(cls.home, "cache", "caravan"))
-        host = os.environ.get("POCKET_HOST", os.path.join(BUILD, "tests/xen/host"))
-        os.makedirs(host, exist_ok=True)
-        os.symlink(host, os.path.join(cls.home, "cache", "caravan", "pocket"))
-        cls.environment = dict(os.environ, XDG_RUNTIME_DIR=cls.runtime, SHELL="/bin/sh",
-                               XDG_CACHE_HOME=os.path.join(cls.home, "cache"))
+        cls.environment = dict(os.environ, XDG_RUNTIME_DIR=cls.runtime, SHELL="/bin/sh", PS1="> ",
+                               XDG_CACHE_HOME=cache_of(os.path.join(cls.home, "cache")))
         cls.addClassCleanup(cls.run_pocket, "down", timeout=60)
         began = time.monotonic()
         up = cls.run_pocket("up", timeout=400)
