@@ -3,7 +3,7 @@
 """ranks_test.py: `mpirun --domu` in the pocket, in one boot: programs that know nothing of it, each rank a domain.
 
 What a rank does is held against the same program as a process of dom0. RANKS_LONG=1 in the environment makes it by hand what
-takes too long in CI: files of 100 MB, hpcc on four ranks, 200 jobs in a row.
+takes too long in CI: files of 100 MB, hpcc on four ranks.
 """
 import os
 import re
