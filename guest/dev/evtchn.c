@@ -125,7 +125,7 @@ static ssize_t evtchn_read(struct file *file, void *bytes, size_t count, uint64_
     if (count < sizeof(uint32_t))
         return count ? -EINVAL : 0;
     for (;;) {
-        evtchn_port_t ports[EVENT_WAIT_MAX];
+        evtchn_port_t ports[PROCESS_WAIT_MAX];
         int result;
 
         for (struct port *port = file->state; port && count - done >= sizeof(uint32_t);
@@ -141,7 +141,7 @@ static ssize_t evtchn_read(struct file *file, void *bytes, size_t count, uint64_
             return (ssize_t)done;
         if (file->flags & O_NONBLOCK)
             return -EAGAIN;
-        result = process_wait(ports, evtchn_ports(file, ports, EVENT_WAIT_MAX), TIME_NEVER);
+        result = process_wait(ports, evtchn_ports(file, ports, PROCESS_WAIT_MAX), TIME_NEVER);
         if (result == -EINTR)
             return -RESTART_CALL;
         if (result)

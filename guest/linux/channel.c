@@ -265,8 +265,8 @@ bool channel_receive(void)
         while (frame_take())
             any = true;
     while (vchan_arm(false));
-    if (!vchan_alive())
-        leave("dom0's end has gone");
+    if (vchan_ended())
+        leave(vchan_ended());
     return any;
 }
 
@@ -369,7 +369,7 @@ void channel_exit(int status)
 
     assert(!sending);
     channel_put(FRAME_EXIT, 0, NULL, 0, &number, sizeof number);
-    while (vchan_alive() && time_now() < deadline) {
+    while (!vchan_ended() && time_now() < deadline) {
         event_take(port);
         event_wait(&port, 1, deadline);
     }

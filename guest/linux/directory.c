@@ -222,16 +222,16 @@ long sys_linkat(int old_directory, const char *old_name, int new_directory, cons
 
     if (flags & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
         return -EINVAL;
-    error = (int)name_existing(old_directory, old_name, flags & AT_SYMLINK_FOLLOW,
-                               flags & AT_EMPTY_PATH, &from);
-    if (!error && !from.host) /* a file of the cache is linked where it is */
-        error = (int)name_change_existing(old_directory, old_name, flags & AT_SYMLINK_FOLLOW,
-                                          &from);
+    /* A file of the cache is linked where it is. */
+    error = flags & AT_EMPTY_PATH ? (int)name_existing(old_directory, old_name,
+                                                       flags & AT_SYMLINK_FOLLOW, true, &from)
+                                  : (int)name_change_existing(old_directory, old_name,
+                                                              flags & AT_SYMLINK_FOLLOW, &from);
     if (!error)
         error = name_change(new_directory, new_name, false, &to);
     if (error)
         return error;
-    if (from.host || to.host)
+    if (host_has(&from) || to.host)
         return from.host && to.host ? host_link(from.host, to.host, flags & AT_SYMLINK_FOLLOW)
                                     : -EXDEV;
     if (to.inode)

@@ -483,7 +483,8 @@ static ssize_t file_list(struct file *file, void *records, size_t size)
 
     if (result < 0)
         return result;
-    return user_write(records, answer, MIN(got, request.length)) ? -EFAULT : (ssize_t)got;
+    got = MIN(got, request.length);
+    return user_write(records, answer, got) ? -EFAULT : (ssize_t)got;
 }
 
 /* The keeper does not wait for whoever has a lock: we ask again. */

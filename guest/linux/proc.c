@@ -52,11 +52,13 @@ static size_t status_text(char *text, size_t size)
 {
     return (size_t)snprintf(text, size,
                             "Name:\t%s\nState:\tR (running)\nTgid:\t%d\nPid:\t%d\nPPid:\t%d\n"
-                            "Uid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\nVmPeak:\t%8lu kB\n"
+                            "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\nVmPeak:\t%8lu kB\n"
                             "VmSize:\t%8lu kB\nVmHWM:\t%8lu kB\nVmRSS:\t%8lu kB\nThreads:\t1\n"
                             "Cpus_allowed:\t1\nCpus_allowed_list:\t0\nMems_allowed_list:\t0\n",
-                            process.name, PROCESS_ID, PROCESS_ID, PROCESS_PARENT, vm_reserved * 4,
-                            vm_reserved * 4, vm_resident_peak * 4, vm_resident * 4);
+                            process.name, PROCESS_ID, PROCESS_ID, PROCESS_PARENT, process.user,
+                            process.user, process.user, process.user, process.group, process.group,
+                            process.group, process.group, vm_reserved * 4, vm_reserved * 4,
+                            vm_resident_peak * 4, vm_resident * 4);
 }
 
 static size_t statm_text(char *text, size_t size)

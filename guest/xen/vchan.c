@@ -80,9 +80,11 @@ evtchn_port_t vchan_port(void)
     return (evtchn_port_t)port;
 }
 
-bool vchan_alive(void)
+const char *vchan_ended(void)
 {
-    return !broken && READ_ONCE(interface->cli_live) != GONE;
+    if (broken)
+        return "dom0's end wrote an index that no ring has";
+    return READ_ONCE(interface->cli_live) == GONE ? "dom0's end has gone" : NULL;
 }
 
 /* Tell the other end, if it has asked to be told: srv_notify holds what the server is to tell of. The exchange is a full barrier: our index is out before its wish is read. */
@@ -92,14 +94,12 @@ static void notify(uint8_t what)
         event_notify((evtchn_port_t)port);
 }
 
-/* How many bytes of a ring are taken, given both indices; more than the ring holds is the other end's doing. */
+/* How many bytes of a ring are taken, given both indices; more than the ring holds is the other end's doing. Says nothing: the
+ * kernel's messages travel on this channel. */
 static uint32_t ring_used(uint32_t prod, uint32_t cons)
 {
     if (prod - cons <= RING_SIZE)
         return prod - cons;
-    if (!broken)
-        log_error("the control channel's indices are %u and %u: it is not used any more", prod,
-                  cons);
     broken = true;
     return 0;
 }

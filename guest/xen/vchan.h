@@ -19,8 +19,8 @@ int vchan_serve(const char *path);
 /* What to wait for: data, room, or the other end's coming and going. */
 evtchn_port_t vchan_port(void);
 
-/* False once the other end, having come, has gone or has broken the protocol. */
-bool vchan_alive(void);
+/* Why it is of no use any more: the other end, having come, has gone, or has broken the protocol. NULL: it is. */
+const char *vchan_ended(void);
 
 /* Read what is there, or write what there is room for, at most `size` bytes: how many. */
 size_t vchan_read(void *bytes, size_t size);
