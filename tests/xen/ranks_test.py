@@ -3,7 +3,7 @@
 """ranks_test.py: `mpirun --domu` in the pocket, in one boot: programs that know nothing of it, each rank a domain.
 
 What a rank does is held against the same program as a process of dom0. RANKS_LONG=1 in the environment makes it by hand what
-takes too long in CI: files of 100 MB, hpcc on four ranks.
+takes too long in CI: files of 100 MB, hpcc on four ranks, 200 jobs in a row.
 """
 import os
 import re
@@ -37,6 +37,16 @@ class Ranks(PocketCase):
     def good(self, *words, **arguments):
         done = self.mpirun(*words, **arguments)
         self.assertEqual(done.returncode, 0, done.stdout[-2000:] + done.stderr)
+        return done.stdout
+
+    def host(self):
+        """What the Xen host has, all of which a job has to give back."""
+        done = self.shell("""xl list | tail -n +2 | awk '{ print $1, $3 }'
+            xenstore-ls | wc -l; ls -A /run/caravan | wc -l; ls /sys/class/net | wc -l
+            cat /proc/[0-9]*/comm 2>/dev/null | grep -cE '^(caravan|mpirun|xl)'; xl info free_memory
+            grep -c xen-dyn /proc/interrupts""")  # dom0's event channels
+        self.assertEqual(done.stderr, "", done.stdout)
+        self.assertNotRegex(done.stdout, r"(?m)^0\n\Z")
         return done.stdout
 
     # --- A program and its streams ---------------------------------------------
@@ -204,10 +214,26 @@ class Ranks(PocketCase):
         self.assertEqual(left.returncode, 0, left.stdout)
         print(f"{said}: nothing is left after {time.monotonic() - began:.1f} s", file=sys.stderr)
 
+    def kill(self, which):
+        """kill -9 in dom0 of the first process of that name."""
+        done = self.shell("for p in /proc/[0-9]*; do if grep -qx '" + which + "' $p/comm 2>/dev/null; then"
+                          " kill -9 ${p#/proc/}; exit; fi; done; exit 1")
+        self.assertEqual(done.returncode, 0, f"there is no {which}")
+
     def test_5_a_domain_is_destroyed(self):
         process = self.start(2)
         self.shell("xl destroy $(xl list | awk '/caravan-/ { print $1; exit }')")
         self.ended(process, "has ended without an exit status")
+
+    def test_5_a_keeper_is_killed(self):
+        process = self.start(2)
+        self.kill("caravan-keeper")
+        self.ended(process, "was killed by signal 9")
+
+    def test_5_the_agent_is_killed(self):
+        process = self.start(2)
+        self.kill("mpirun")
+        self.ended(process, "host pocket", status=1)
 
     def test_5_mpirun_is_killed(self):
         process = self.start(2)
@@ -269,6 +295,13 @@ class Ranks(PocketCase):
             xl list | wc -l""", timeout=120)
         self.assertEqual(out.stdout.splitlines(), ["Uid: 65534", "Groups: ", "CapPrm: 0000000000000000", "Seccomp: 2", "2"],
                          out.stdout + out.stderr)
+
+    def test_6_jobs_in_a_row_leave_nothing(self):
+        self.good("-n", 2, os.path.join(BUILD, "bench/hello"))
+        before = self.host()
+        for _ in range(200 if LONG else 10):
+            self.good("-n", 2, os.path.join(BUILD, "bench/hello"))
+        self.assertEqual(self.host(), before)
 
 
 def need(case, *names):
