@@ -10,6 +10,7 @@
 #include "guest/linux/file.h"
 #include "guest/linux/process.h"
 #include "guest/linux/user.h"
+#include "guest/mm/page.h"
 #include "guest/mm/vm.h"
 
 #include <linux/mman.h>
@@ -50,6 +51,23 @@ void *heap_alloc(size_t size)
     if (heap_count == HEAP)
         return NULL;
     return heap[heap_count++] = calloc(1, size);
+}
+
+/* What is put on the stack, one row at a time: all of it goes with its first page. */
+static void *row;
+
+void *page_alloc_row(size_t count)
+{
+    row = calloc(count, PAGE_SIZE);
+    return row;
+}
+
+void page_put(void *page)
+{
+    if (page != row)
+        return;
+    free(row);
+    row = NULL;
 }
 
 /* Every name is the program at first, and then the interpreter (its own, or a script's). */
@@ -183,6 +201,7 @@ size_t user_clear(void *to, size_t length)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
+    static const char *arguments[2 + PROCESS_SPARE], *variables[1];
     struct registers registers;
     uint32_t length;
 
@@ -197,8 +216,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     contents[1] = bytes + inodes[0].size;
     opened = reserved_count = writable_count = 0;
     process.stack_size = 8 << 20;
-    process.program = process.arguments[0] = "/program";
-    process.arguments[1] = NULL;
+    arguments[0] = "/program";
+    arguments[1] = NULL;
+    process.program = arguments[0];
+    process.arguments = arguments;
+    process.environment = variables;
 
     if (process_load(&registers) == 0 &&
         (registers.rsp & 15 || registers.rsp >= VM_STACK_TOP || registers.cs != USER_CS ||
