@@ -16,6 +16,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "launch/string_list.h"
 #include "launch/xl.h"
 
 enum {
@@ -26,17 +27,6 @@ enum {
     GUEST_MIB = 4, /* the guest kernel, its page tables, and a stack */
     MAX_CPU = 4095,
 };
-
-__attribute__((format(printf, 4, 5))) static int refuse(char *error, size_t size, int code,
-                                                        const char *format, ...)
-{
-    va_list list;
-
-    va_start(list, format);
-    vsnprintf(error, size, format, list);
-    va_end(list);
-    return code;
-}
 
 /* ---- names ------------------------------------------------------------------------------------ */
 
@@ -293,11 +283,12 @@ int domain_host_check(const char *sys, char *error, size_t size)
 
     uname(&system);
     if (strcmp(system.machine, "x86_64") != 0)
-        return refuse(error, size, -ENOEXEC,
-                      "this host is of the kind %s; guests run on x86_64 hosts", system.machine);
+        return text_refuse(error, size, -ENOEXEC,
+                           "this host is of the kind %s; guests run on x86_64 hosts",
+                           system.machine);
     read_line(line, sizeof(line), sys, "hypervisor/type");
     if (strcmp(line, "xen") != 0)
-        return refuse(
+        return text_refuse(
             error, size, -ENODEV,
             "there is no Xen here (%s/hypervisor/type %s%s): boot this host with Xen, or name"
             " a Xen host with --host",
@@ -305,8 +296,8 @@ int domain_host_check(const char *sys, char *error, size_t size)
     /* A domU has a UUID of its own; dom0's is all zeros. */
     read_line(line, sizeof(line), sys, "hypervisor/uuid");
     if (strspn(line, "0-") != strlen(line))
-        return refuse(error, size, -EPERM,
-                      "this is a Xen guest and not dom0, from which alone domains are made");
+        return text_refuse(error, size, -EPERM,
+                           "this is a Xen guest and not dom0, from which alone domains are made");
     return 0;
 }
 
@@ -316,18 +307,18 @@ static int check_xl(const char *command, int result, char *output, char *error, 
     if (result == 0)
         return 0;
     if (result == -ENOENT)
-        return refuse(error, size, result,
-                      "there is no `xl` in PATH: install Xen's tools (Debian: xen-utils)");
+        return text_refuse(error, size, result,
+                           "there is no `xl` in PATH: install Xen's tools (Debian: xen-utils)");
     if (result == -ETIMEDOUT)
-        return refuse(error, size, result, "`xl %s` has not answered within %d s", command,
-                      XL_MS / 1000);
+        return text_refuse(error, size, result, "`xl %s` has not answered within %d s", command,
+                           XL_MS / 1000);
     if (geteuid() != 0)
-        return refuse(
+        return text_refuse(
             error, size, -EPERM,
             "user %u has no right to make domains, for which `xl` wants root (`xl %s`: %s)",
             (unsigned)geteuid(), command, last_words(output));
-    return refuse(error, size, result < 0 ? result : -EIO, "`xl %s` failed: %s", command,
-                  result < 0 ? strerror(-result) : last_words(output));
+    return text_refuse(error, size, result < 0 ? result : -EIO, "`xl %s` failed: %s", command,
+                       result < 0 ? strerror(-result) : last_words(output));
 }
 
 int domain_memory_check(unsigned memory, uint64_t initrd, char *error, size_t size)
@@ -336,7 +327,7 @@ int domain_memory_check(unsigned memory, uint64_t initrd, char *error, size_t si
 
     if (memory >= least)
         return 0;
-    return refuse(
+    return text_refuse(
         error, size, -ENOMEM,
         "--mem %u: too little, the program and its libraries take %u MiB and the kernel %d;"
         " at least --mem %u, and more for what the program works on",
@@ -358,14 +349,15 @@ int domain_host_memory(unsigned count, unsigned memory, unsigned *processors, ch
     *processors = its_processors > 0 ? (unsigned)its_processors : 1;
     available = info_number(info, "free_memory");
     if (available < 0)
-        return refuse(error, size, -EPROTO, "`xl info` does not tell how much memory is free");
+        return text_refuse(error, size, -EPROTO, "`xl info` does not tell how much memory is free");
     if (needed <= (unsigned long)available)
         return 0;
-    return refuse(error, size, -ENOMEM,
-                  "%u domain%s of %u MiB need%s %lu MiB, and Xen has %ld MiB free of %ld; use a"
-                  " smaller --mem, fewer ranks, or leave dom0 less (dom0_mem= of Xen)",
-                  count, count == 1 ? "" : "s", memory, count == 1 ? "s" : "", needed, available,
-                  info_number(info, "total_memory"));
+    return text_refuse(
+        error, size, -ENOMEM,
+        "%u domain%s of %u MiB need%s %lu MiB, and Xen has %ld MiB free of %ld; use a"
+        " smaller --mem, fewer ranks, or leave dom0 less (dom0_mem= of Xen)",
+        count, count == 1 ? "" : "s", memory, count == 1 ? "s" : "", needed, available,
+        info_number(info, "total_memory"));
 }
 
 int domain_host_list(void (*found)(void *context, unsigned id, const char *uuid), void *context,
@@ -431,14 +423,15 @@ int domain_host_bridge(const char *sys, const char *wanted, char name[16], unsig
     else if (!wanted && count > 1)
         name[0] = '\0';
     if (!*name && count == 0)
-        return refuse(
+        return text_refuse(
             error, size, -ENODEV,
             "there is no bridge here%s%s, and domains reach one another over one: make it (ip"
             " link add xenbr0 type bridge; ip link set xenbr0 up)",
             wanted ? " to be called " : "", wanted ? wanted : "");
     if (!*name)
-        return refuse(error, size, -ENODEV, "%s%s; name one of these with --bridge: %s",
-                      wanted ? "there is no bridge " : "which bridge", wanted ? wanted : "", list);
+        return text_refuse(error, size, -ENODEV, "%s%s; name one of these with --bridge: %s",
+                           wanted ? "there is no bridge " : "which bridge", wanted ? wanted : "",
+                           list);
     read_line(line, sizeof(line), sys, "class/net/%s/mtu", name);
     *mtu = (unsigned)strtoul(line, NULL, 10);
     if (*mtu > DOMAIN_MTU)

@@ -127,3 +127,13 @@ void strings_clear(struct strings *strings)
     free(strings->list);
     *strings = (struct strings){0};
 }
+
+int text_refuse(char *error, size_t size, int code, const char *format, ...)
+{
+    va_list list;
+
+    va_start(list, format);
+    vsnprintf(error, size, format, list);
+    va_end(list);
+    return code;
+}

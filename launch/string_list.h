@@ -32,4 +32,8 @@ char *text_copy(const char *text);
 char *text_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void *memory_zeroed(size_t count, size_t size);
 
+/* One line of explanation, in `error`, for the negative errno `code`, which is returned. */
+int text_refuse(char *error, size_t size, int code, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
 #endif

@@ -18,7 +18,6 @@
 #include <grp.h>
 #include <inttypes.h>
 #include <pwd.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,17 +28,6 @@ enum { MAX_FILE = 64 << 10 };
 
 #define BLANKS " \t\r"
 
-__attribute__((format(printf, 4, 5))) static int refuse(char *error, size_t size, int code,
-                                                        const char *format, ...)
-{
-    va_list list;
-
-    va_start(list, format);
-    vsnprintf(error, size, format, list);
-    va_end(list);
-    return code;
-}
-
 /* All of it, the caller's to free. Only root writes it, or it would be no list of root's. */
 static char *read_list(const char *path, int *result, char *error, size_t size)
 {
@@ -49,16 +37,16 @@ static char *read_list(const char *path, int *result, char *error, size_t size)
     ssize_t length = 0;
 
     if (fd < 0 || fstat(fd, &status) < 0)
-        *result = refuse(error, size, -errno, "%s: %s", path, strerror(errno));
+        *result = text_refuse(error, size, -errno, "%s: %s", path, strerror(errno));
     else if (!S_ISREG(status.st_mode) || status.st_uid != geteuid() || status.st_mode & 022)
-        *result = refuse(error, size, -EPERM,
-                         "%s is not used: it has to be a file of root's that nobody else can write",
-                         path);
+        *result = text_refuse(
+            error, size, -EPERM,
+            "%s is not used: it has to be a file of root's that nobody else can write", path);
     else if ((length = read(fd, text, MAX_FILE + 1)) < 0)
-        *result = refuse(error, size, -errno, "%s: %s", path, strerror(errno));
+        *result = text_refuse(error, size, -errno, "%s: %s", path, strerror(errno));
     else if (length > MAX_FILE || memchr(text, '\0', (size_t)length))
-        *result = refuse(error, size, -EINVAL, "%s is not a text of at most %d bytes", path,
-                         MAX_FILE);
+        *result = text_refuse(error, size, -EINVAL, "%s is not a text of at most %d bytes", path,
+                              MAX_FILE);
     else
         *result = 0;
     if (fd >= 0)
@@ -178,8 +166,8 @@ int root_allow_read(const char *path, const struct root_peer *peer,
         const char *who, *wrong = take_line(line, &who, &its);
 
         if (wrong)
-            result = refuse(error, size, -EINVAL, "%s is not used: line %u: what is '%.64s'?", path,
-                            line_number, wrong);
+            result = text_refuse(error, size, -EINVAL, "%s is not used: line %u: what is '%.64s'?",
+                                 path, line_number, wrong);
         if (!wrong && who && !found && fits(who, peer)) {
             *allowance = its;
             found = true;
@@ -189,10 +177,10 @@ int root_allow_read(const char *path, const struct root_peer *peer,
     }
     free(text);
     if (result == 0 && !found)
-        result = refuse(error, size, -EACCES,
-                        "user %s is not allowed to have domains on this host: ask its"
-                        " administrator for a line with that name in %s",
-                        peer->name, path);
+        result = text_refuse(error, size, -EACCES,
+                             "user %s is not allowed to have domains on this host: ask its"
+                             " administrator for a line with that name in %s",
+                             peer->name, path);
     if (result < 0)
         root_allowance_clear(allowance);
     return result;
