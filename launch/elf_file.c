@@ -194,19 +194,20 @@ static bool read_dynamic(const struct view *view, uint64_t at, uint64_t size, st
                 return false;
             break;
         case DT_RPATH:
-            keep(&file->rpath, name); /* an empty one says nothing */
+            /* An empty one says nothing, and none counts beside a DT_RUNPATH. */
+            if (!file->runpath)
+                keep(&file->rpath, name);
             break;
         case DT_RUNPATH:
-            keep(&file->runpath, name);
+            if (keep(&file->runpath, name)) {
+                free(file->rpath);
+                file->rpath = NULL;
+            }
             break;
         case DT_FLAGS_1:
             file->no_default = item.d_un.d_val & DF_1_NODEFLIB;
             break;
         }
-    }
-    if (file->runpath) {
-        free(file->rpath);
-        file->rpath = NULL;
     }
     return true;
 }

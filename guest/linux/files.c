@@ -15,6 +15,9 @@ uint64_t file_now(void)
     return time_now() + time_wall_offset();
 }
 
+/* A symbolic link can be opened (O_PATH), and nothing can be done with it then. */
+static const struct file_ops link_ops;
+
 struct inode *inode_create(uint32_t mode)
 {
     static uint64_t next_number = 1; /* unique: ld.so knows a library by device and inode number */
@@ -29,6 +32,8 @@ struct inode *inode_create(uint32_t mode)
         inode->ops = &file_directory_ops;
     else if (S_ISREG(mode))
         inode->ops = &file_regular_ops;
+    else
+        inode->ops = &link_ops; /* what is not a link gets its own from who makes it */
     return inode;
 }
 

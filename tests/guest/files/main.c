@@ -281,6 +281,17 @@ int main(void)
     SHOW(symlink("loop", "loop"));
     TRY(open("loop", O_RDONLY));
     TRY(open("s", O_RDONLY | O_NOFOLLOW));
+    int way = open("s", O_PATH | O_NOFOLLOW);
+
+    SHOW(readlinkat(way, "", buffer, 100));
+    TRY(read(way, buffer, 1));
+    close(way);
+    int itself = open("f", O_RDONLY);
+
+    SHOW(linkat(itself, "", AT_FDCWD, "same", AT_EMPTY_PATH));
+    close(itself);
+    status("same");
+    unlink("same");
     status("s");
     SHOW(readlink("s", buffer, 100));
     SHOW(readlink("f", buffer, 100));
