@@ -160,7 +160,9 @@ void wire_hello_receive(struct wire *wire, const struct frame_header *header,
                         hello.version, FRAME_VERSION);
         return;
     }
-    if (hello.size != FRAME_HEADER + header->length || hello.size > size || !hello.incarnation) {
+    /* It cannot have heard a longer frame than ours are: that is what is written from then on. */
+    if (hello.size != FRAME_HEADER + header->length || hello.size > size || !hello.incarnation ||
+        hello.heard > wire->port->mtu) {
         wire->count[COUNT_BAD_SHAPE]++;
         return;
     }
