@@ -296,6 +296,11 @@ int wire_receive(struct wire *wire, const uint8_t *frame, size_t length)
         wire->count[COUNT_FOREIGN]++;
         return 0;
     }
+    /* Longer than ours may be, whatever the port lets pass: what is kept of a frame has a buffer of that size. */
+    if (unlikely((size_t)FRAME_HEADER + header.length > wire->port->mtu)) {
+        wire->count[COUNT_BAD_SHAPE]++;
+        return 0;
+    }
     if (unlikely(header.kind == FRAME_HELLO)) {
         wire_hello_receive(wire, &header, payload, length - PORT_HEADER);
         return 0;

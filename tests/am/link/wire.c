@@ -477,7 +477,28 @@ START_TEST(a_peer_that_was_not_there_gets_large_frames)
 }
 END_TEST
 
-/* It has the job's key, and says what cannot be: what it heard is longer than any frame of ours. */
+/* A frame that process 1, which has the keys, could send to process 0. */
+static void forge(struct frame_header header, const struct tag_key *key, uint64_t seq, uint64_t ack,
+                  const void *lead, size_t lead_length)
+{
+    struct wire_peer *peer = peer_of(0, 1);
+    uint8_t frame[PORT_HEADER + 9000] = {0};
+
+    memcpy(frame, peer->prefix + 6, 6);
+    memcpy(frame + 6, peer->prefix, 6);
+    memcpy(frame + 12, peer->prefix + 12, 2);
+    header.src = 1;
+    memcpy(&header.job, peer->prefix + PORT_HEADER + 8, 4);
+    header.seq = (uint32_t)seq;
+    header.ack = (uint32_t)ack;
+    memcpy(frame + FRAME_PAYLOAD, lead, lead_length);
+    header.tag = frame_tag(key, &header, seq, ack, frame_crc(frame + FRAME_PAYLOAD, header.length));
+    memcpy(frame + PORT_HEADER, &header, sizeof(header));
+    sim_inject(net.sim, frame, FRAME_PAYLOAD + header.length, 0);
+    run_for(MILLISECOND);
+}
+
+/* It says what cannot be: what it heard is longer than any frame of ours. */
 START_TEST(a_greeting_that_heard_too_much_is_dropped)
 {
     open_net((struct net_options){.size = 2, .seed = 1, .mtu = 1500});
@@ -494,27 +515,40 @@ START_TEST(a_greeting_that_heard_too_much_is_dropped)
         .incarnation = peer->incarnation,
         .peer_incarnation = wire->incarnation,
     };
-    struct frame_header header = {
-        .src = 1, .length = FRAME_MIN_MTU - FRAME_HEADER, .kind = FRAME_HELLO};
-    uint8_t frame[PORT_HEADER + FRAME_MIN_MTU] = {0};
     uint64_t shapeless = wire->count[COUNT_BAD_SHAPE];
 
-    memcpy(frame, peer->prefix + 6, 6);
-    memcpy(frame + 6, peer->prefix, 6);
-    memcpy(frame + 12, peer->prefix + 12, 2);
-    memcpy(&header.job, peer->prefix + PORT_HEADER + 8, 4);
-    memcpy(frame + FRAME_PAYLOAD, &hello, sizeof(hello));
-    header.tag = frame_tag(&wire->job_key, &header, 0, 0,
-                           frame_crc(frame + FRAME_PAYLOAD, header.length));
-    memcpy(frame + PORT_HEADER, &header, sizeof(header));
-    sim_inject(net.sim, frame, sizeof(frame), 0);
-    run_for(MILLISECOND);
+    forge((struct frame_header){.length = FRAME_MIN_MTU - FRAME_HEADER, .kind = FRAME_HELLO},
+          &wire->job_key, 0, 0, &hello, sizeof(hello));
     ck_assert_uint_eq(wire->count[COUNT_BAD_SHAPE], shapeless + 1);
     ck_assert_uint_eq(peer->told, 1500);
     send_one(0, 1, 1, 5000);
     settle();
     ck_assert_uint_eq(received[1][0], 2);
     net_close(&net);
+}
+END_TEST
+
+/* Before its turn, so that it would be kept. The longest that fits is, one byte more is not. */
+START_TEST(a_frame_longer_than_ours_is_dropped)
+{
+    for (unsigned more = 0; more < 2; more++) {
+        open_net((struct net_options){.size = 2, .seed = 1, .mtu = 1500});
+        send_one(0, 1, 0, 100);
+        settle();
+
+        struct wire *wire = wire_of(net.am[0]->wire);
+        struct wire_peer *peer = peer_of(0, 1);
+        uint64_t shapeless = wire->count[COUNT_BAD_SHAPE];
+        uint64_t taken = wire->count[COUNT_RECEIVED];
+        struct frame_bulk lead = {.transfer = 77};
+
+        forge((struct frame_header){.length = (uint16_t)(1500 - FRAME_HEADER + more),
+                                    .kind = FRAME_BULK},
+              &peer->key, peer->rx_next + 1, peer->tx_una, &lead, sizeof(lead));
+        ck_assert_uint_eq(wire->count[COUNT_BAD_SHAPE], shapeless + more);
+        ck_assert_uint_eq(wire->count[COUNT_RECEIVED], taken + !more);
+        net_close(&net);
+    }
 }
 END_TEST
 
@@ -860,6 +894,7 @@ int main(void)
     tcase_add_test(cases, a_peer_that_starts_late_is_met);
     tcase_add_test(cases, a_peer_that_was_not_there_gets_large_frames);
     tcase_add_test(cases, a_greeting_that_heard_too_much_is_dropped);
+    tcase_add_test(cases, a_frame_longer_than_ours_is_dropped);
     tcase_add_test(cases, who_computes_is_not_dead);
     tcase_add_test(cases, who_comes_back_from_computing_is_not_quick_to_judge);
     tcase_add_test(cases, an_unplugged_node_is_declared_down_by_name);
