@@ -200,6 +200,8 @@ for target in json.load(sys.stdin):
             echo "$name: $(sed -n 's/^stat::number_of_executed_units: */runs /p' "$scratch/fuzz-$name.log")"
             pass
         else
+            # A sanitizer's report begins well before the end.
+            grep -m1 -A25 "ERROR: " "$scratch/fuzz-$name.log" || true
             tail -40 "$scratch/fuzz-$name.log"
             fail "fuzz: $name"
         fi
