@@ -150,6 +150,9 @@ struct am_memory {
 enum am_access {
     AM_READ = 1 << 0,  /* the peer may am_get from it */
     AM_WRITE = 1 << 1, /* the peer may am_put into it */
+    /* With AM_READ alone: this process polls until the peer has got it all. The peer then has the bytes streamed where that is faster
+     * than to copy them by itself. */
+    AM_ATTENDED = 1 << 2,
 };
 
 /* Expose `length` bytes at `base` to `peer` until am_conceal. Cheap: no system call, nothing pinned. -ENOMEM. */

@@ -6,6 +6,10 @@
  * copy. Elsewhere the getter sends CORE_GET; the owner of the memory streams it, in the link's bulk frames or in
  * mediums (CORE_CHUNK); the getter then sends CORE_GOT, which runs the handler at the owner. A put asks the peer to
  * get: CORE_PUT carries the handler along, and CORE_PUT_DONE comes back.
+ *
+ * One copy is not the fastest. For each page the kernel looks it up and pins it, and one processor does it all; streamed through a ring
+ * that stays in the caches, the bytes are copied twice, by two processors at once. docs/ring.md has what was measured. But a stream
+ * wants the owner to poll: so it is for memory that is AM_ATTENDED, and anybody else's is copied while he computes.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -182,12 +186,15 @@ void transfer_close(struct am *am)
 
 /* ---- exposed memory ---------------------------------------------------------------------------------- */
 
+enum { STREAM_MOST = 4 << 20 }; /* bytes that a peer gets no faster by itself */
+
 int am_expose(struct am *am, uint32_t peer, void *base, size_t length, unsigned access,
               struct am_memory *memory)
 {
+    bool attended = access == (AM_READ | AM_ATTENDED);
     struct entry *entry;
 
-    if (unlikely(peer >= am->job.size || (access & ~(unsigned)(AM_READ | AM_WRITE))))
+    if (unlikely(peer >= am->job.size || (access & ~(unsigned)(AM_READ | AM_WRITE) && !attended)))
         return -EINVAL;
     entry = entry_new(am, ENTRY_EXPOSED, peer);
     if (unlikely(!entry))
@@ -195,6 +202,9 @@ int am_expose(struct am *am, uint32_t peer, void *base, size_t length, unsigned 
     entry->base = base;
     entry->length = length;
     entry->access = access;
+    /* A base of 0 tells the peer that there is nothing to copy by itself. */
+    if (attended && length <= STREAM_MOST && peer != am_self(am))
+        base = NULL;
     *memory = (struct am_memory){.base = (uintptr_t)base, .key = entry_name(entry)};
     return 0;
 }
@@ -202,7 +212,6 @@ int am_expose(struct am *am, uint32_t peer, void *base, size_t length, unsigned 
 int am_expose_packed(struct am *am, uint32_t peer, am_pack *pack, void *data, size_t length,
                      struct am_memory *memory)
 {
-    /* A base of 0 tells the peer that there is nothing to copy by itself. */
     int result = am_expose(am, peer, NULL, length, AM_READ, memory);
 
     if (result == 0) {

@@ -26,7 +26,8 @@ int bcast_linear(void *buffer, size_t count, struct datatype *type, int root, st
     requests = memory_get((size_t)comm->size * sizeof(struct request *));
     for (int i = 0; i < comm->size && !error; i++)
         if (i != root)
-            error = coll_send_start(buffer, count, type, i, TAG_BCAST, comm, &requests[started++]);
+            error = coll_send_each_start(buffer, count, type, i, TAG_BCAST, comm,
+                                         &requests[started++]);
     waited = coll_waitall(started, requests);
     free(requests);
     return error ? error : waited;

@@ -139,7 +139,8 @@ enum request_flags {
     REQUEST_PERSISTENT = 1 << 3,
     REQUEST_SHARED = 1 << 4, /* stands for every send that was complete at once; never freed */
     REQUEST_COLLECTIVE_CONTEXT = 1 << 5,
-    REQUEST_PART = 1 << 6, /* of a schedule, which is told when it is complete */
+    REQUEST_PART = 1 << 6,     /* of a schedule, which is told when it is complete */
+    REQUEST_ATTENDED = 1 << 7, /* a send for whose end this process waits from now on */
 };
 
 /* What an arriving message touches comes first. */
@@ -316,6 +317,9 @@ int coll_sendrecv_replace(void *buffer, size_t count, struct datatype *type, int
 /* Nonblocking; ended by coll_waitall. */
 int coll_send_start(const void *buffer, size_t count, struct datatype *type, int dest, int tag,
                     struct comm *comm, struct request **request);
+/* The same for a root that sends to all others: they copy a long message by themselves, at the same time, where they may. */
+int coll_send_each_start(const void *buffer, size_t count, struct datatype *type, int dest, int tag,
+                         struct comm *comm, struct request **request);
 int coll_recv_start(void *buffer, size_t count, struct datatype *type, int source, int tag,
                     struct comm *comm, struct request **request);
 

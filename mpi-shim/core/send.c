@@ -80,7 +80,8 @@ void send_begin(struct request *request)
                         ? am_expose_packed(core.am, request->process, pack, request,
                                            request->length, &request->memory)
                         : am_expose(core.am, request->process, request->buffer, request->length,
-                                    AM_READ, &request->memory);
+                                    AM_READ | (request->flags & REQUEST_ATTENDED ? AM_ATTENDED : 0),
+                                    &request->memory);
 
         if (unlikely(error)) {
             send_left(request, error);
@@ -203,7 +204,7 @@ static __attribute__((noinline)) int send_wait(enum send_mode mode, const void *
     if (mode == SEND_BUFFERED)
         return buffered_send(buffer, count, type, dest, tag, comm);
     request_prepare(&request, REQUEST_SEND);
-    request.flags = flags;
+    request.flags = flags | REQUEST_ATTENDED;
     request.comm = comm;
     core_lock();
     send_fill(&request, mode, buffer, count, type, dest, tag, comm);
@@ -322,5 +323,12 @@ int coll_send_start(const void *buffer, size_t count, struct datatype *type, int
                     struct comm *comm, struct request **made)
 {
     return send_slow(SEND_STANDARD, buffer, count, type, dest, tag, comm,
-                     REQUEST_COLLECTIVE_CONTEXT, made);
+                     REQUEST_COLLECTIVE_CONTEXT | REQUEST_ATTENDED, made);
+}
+
+int coll_send_each_start(const void *buffer, size_t count, struct datatype *type, int dest, int tag,
+                         struct comm *comm, struct request **made)
+{
+    return send_slow(SEND_STANDARD, buffer, count, type, dest, tag, comm,
+                     REQUEST_COLLECTIVE_CONTEXT | (comm->size == 2 ? REQUEST_ATTENDED : 0), made);
 }

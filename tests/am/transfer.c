@@ -256,6 +256,48 @@ START_TEST(many_at_once)
 }
 END_TEST
 
+/* Get `length` bytes of an exposure of `all`, and tell whether they were copied in one go, without the owner. */
+static bool gets_alone(size_t all, size_t length, unsigned access)
+{
+    uint64_t before = copies();
+    uint8_t *source = malloc(all);
+    struct am_memory memory;
+
+    for (size_t i = 0; i < length; i++)
+        source[i] = (uint8_t)(i * 7 + i / 256 + access);
+    handled = done_count = 0;
+    ck_assert_int_eq(am_expose(job.am[1], 0, source, all, access, &memory), 0);
+    ck_assert_int_eq(am_get(job.am[0], 1, &memory, 0, near + EDGE, length, 9, ping_args, 2, on_done,
+                            &done_count),
+                     0);
+    fixture_settle(&job);
+    am_conceal(job.am[1], &memory);
+    ck_assert_uint_eq(done_count, 1);
+    ck_assert_int_eq(done_status, 0);
+    ck_assert_uint_eq(handled, 1);
+    ck_assert_int_eq(memcmp(source, near + EDGE, length), 0);
+    free(source);
+    return copies() > before;
+}
+
+/* Whoever attends to his memory streams it, unless it is very much; of another one it is copied, whatever he does. */
+START_TEST(attended_memory_is_streamed)
+{
+    bool one_copy = strcmp(getenv("CARAVAN_SINGLE_COPY"), "yes") == 0;
+    struct am_memory memory;
+
+    ck_assert(gets_alone(BIG, BIG, AM_READ) == one_copy);
+    ck_assert(!gets_alone(BIG, BIG, AM_READ | AM_ATTENDED));
+    ck_assert(!gets_alone(BIG, 1, AM_READ | AM_ATTENDED));
+    ck_assert(gets_alone(5 << 20, 1000, AM_READ | AM_ATTENDED) == one_copy);
+    /* It is not for puts. */
+    ck_assert_int_eq(am_expose(job.am[1], 0, far, 100, AM_READ | AM_WRITE | AM_ATTENDED, &memory),
+                     -EINVAL);
+    ck_assert_int_eq(am_expose(job.am[1], 0, far, 100, AM_WRITE | AM_ATTENDED, &memory), -EINVAL);
+    ck_assert_int_eq(am_expose(job.am[1], 0, far, 100, AM_ATTENDED, &memory), -EINVAL);
+}
+END_TEST
+
 /* Only the way through mediums asks the owner. */
 START_TEST(the_owner_refuses)
 {
@@ -334,6 +376,7 @@ int main(void)
         tcase_add_loop_test(both[i], put_moves_exactly_these_bytes, 0, count);
         tcase_add_loop_test(both[i], get_packs_and_unpacks, 0, 4 * count);
         tcase_add_test(both[i], many_at_once);
+        tcase_add_test(both[i], attended_memory_is_streamed);
         suite_add_tcase(suite, both[i]);
     }
     tcase_add_test(mediums, the_owner_refuses);
