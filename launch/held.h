@@ -24,6 +24,8 @@ enum held_state {
 struct held {
     const struct held_ops *ops;
     char name[DOMAIN_MAX_NAME];
+    bool
+        shutdown; /* `look` has found that somebody wants it to shut down (xl shutdown, xl reboot) */
 };
 
 struct held_ops {

@@ -35,6 +35,8 @@ enum {
 };
 
 #define BOOT_NS UINT64_C(60000000000) /* for the kernel to serve the control channel */
+#define SHUTDOWN_NS                                                                                \
+    UINT64_C(5000000000) /* for the program to end when the domain is to shut down */
 
 /* Bytes from the guest, for one of our descriptors. */
 struct outlet {
@@ -61,7 +63,8 @@ struct keeping {
     struct byte_queue in, out; /* of the channel */
     struct outlet output[2], control;
     struct watch control_watch, held_watch, channel_watch, signal_watch;
-    struct timer boot;
+    struct timer boot, shutdown;
+    bool shutting; /* `xl shutdown` was heard */
     struct input *input;
     struct files *files;
     int signal_fd;
@@ -456,7 +459,9 @@ static void held_ready(void *context, uint32_t events)
     struct keeping *keeping = context;
     char error[1024];
 
-    switch (keeping->held->ops->look(keeping->held, error, sizeof(error))) {
+    if (keeping->held->shutdown && state != HELD_ENDED && state != HELD_FAILED)
+        shut_down(keeping);
+    switch (state) {
     case HELD_BOOTS:
         break;
     case HELD_SERVES:
@@ -471,10 +476,38 @@ static void held_ready(void *context, uint32_t events)
         lost(keeping);
         break;
     case HELD_FAILED:
+static void shutdown_late(void *context)
+{
+    struct keeping *keeping = context;
+
+    if (keeping->said)
+        return;
+    say(keeping, "domain %s: its program has not ended within %d s and is killed", keeping->name,
+        (int)(SHUTDOWN_NS / 1000000000));
+    end(keeping, SIGKILL);
+}
+
+/* As a Linux system does: the program is told, and killed when it does not end. One that computes and makes no system call is not
+ * told by then. */
+static void shut_down(struct keeping *keeping)
+{
+    if (keeping->shutting || keeping->said)
+        return;
+    keeping->shutting = true;
+    say(keeping, "domain %s was told to shut down", keeping->name);
+    if (!keeping->greeted) {
+        end(keeping, SIGTERM);
+        return;
+    }
+    loop_set_timer(keeping->loop, &keeping->shutdown, SHUTDOWN_NS);
+    queued(keeping, frame_put_number(&keeping->out, FRAME_SIGNAL, 0, SIGTERM));
+}
+
         loop_unwatch(keeping->loop, &keeping->held_watch);
         fail(keeping, "%s", error);
         break;
     }
+    enum held_state state = keeping->held->ops->look(keeping->held, error, sizeof(error));
 }
 
 static void boot_late(void *context)
@@ -571,6 +604,7 @@ _Noreturn void keeper_run(const struct keeper *keeper)
         held_ready(&keeping, 0);
         if (!keeping.said || queue_length(&keeping.output[0].queue) > 0)
             loop_run(keeping.loop);
+        .shutdown = {.run = shutdown_late, .context = &keeping},
     }
     gone = destroy(&keeping);
     keeping.held->ops->close(keeping.held);

@@ -48,6 +48,7 @@ struct session {
     int order;     /* to the relay; -1: it was told to come to an end */
     int bytes;     /* the user's end of what it moves; -1: given */
     bool serving;  /* the relay was told the domain */
+    bool shutdown; /* the user's process was told that somebody wants it to shut down */
     bool released; /* the user's process wants the domain destroyed, or has gone */
 };
 
@@ -392,6 +393,12 @@ static void serve(struct session *session)
         if (state == HELD_ENDED) {
             tell_end(session, "");
             return;
+        }
+        if (held->shutdown && !session->shutdown) {
+            struct root_answer shutdown = {.kind = ROOT_SHUTDOWN};
+
+            session->shutdown = true;
+            answer(session, &shutdown, -1);
         }
         if (state == HELD_SERVES && !session->serving) {
             int domain = held_domain(held);

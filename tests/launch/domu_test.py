@@ -269,6 +269,26 @@ class Ends(DomuTest):
 class Guests(DomuTest):
     """A guest that is not as it should be ends its job, and nothing else."""
 
+    def shut_down(self, program, status, command="shutdown"):
+        process = self.start("--domu", "-n", 1, "sh", "-c", "echo up; " + program)
+        self.assertEqual(process.stdout.readline(), "up\n")
+        name = [n for n in os.listdir(self.domains) if n.isdigit()][0]
+        subprocess.run([self.place + "/bin/xl", command, name], env=self.environment, check=True)
+        out, err = process.communicate(timeout=LIMIT)
+        self.assertEqual(process.returncode, status, err)
+        self.assertRegex(err, "domain caravan-.* was told to shut down")
+        return out, err
+
+    def test_domain_shut_down(self):
+        self.assertIn("was killed by signal 15", self.shut_down("exec sleep 30", 128 + 15)[1])
+        self.assertIn("was killed by signal 15", self.shut_down("exec sleep 30", 128 + 15, "reboot")[1])
+        # The program may have something to do first, as on any system.
+        self.assertEqual(self.shut_down("trap 'echo done; exit' TERM; while :; do sleep 0.05; done", 0)[0], "done\n")
+
+    def test_domain_shut_down_and_does_not(self):
+        err = self.shut_down("trap '' TERM; while :; do sleep 0.05; done", 128 + 9)[1]
+        self.assertIn("its program has not ended within 5 s and is killed", err)
+
     def ends(self, how, pattern, status):
         self.environment["FAKE_GUEST_HOW"] = how
         self.run_mpirun("--domu", "-n", 1, "-x", "FAKE_GUEST_HOW", "sleep", 30, status=status)

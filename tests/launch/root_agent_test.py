@@ -131,7 +131,7 @@ class RootAgentTest(DomuTest):
         self.addCleanup(end.close)
         return end
 
-    def request(self, kind=MAKE, version=1, job=0xabc, process=0, memory=64, count=0, cpu=-1, zero=0, bridge=b""):
+    def request(self, kind=MAKE, version=2, job=0xabc, process=0, memory=64, count=0, cpu=-1, zero=0, bridge=b""):
         return struct.pack("<6IiI16s", version, kind, job, process, memory, count, cpu, zero, bridge)
 
     def ramdisk(self, content=b"070701" + b"0" * 200, seals=None, size=None):
@@ -446,6 +446,12 @@ class Ends(RootAgentTest):
             subprocess.run([self.place + "/bin/xl", "destroy", name], env=self.environment, check=True)
         self.run_until(end, 137, "domain caravan-.* has ended without an exit status")
 
+    def test_domain_shut_down(self):
+        def end(process):
+            name = sorted(n for n in os.listdir(self.domains) if n.isdigit())[0]
+            subprocess.run([self.place + "/bin/xl", "shutdown", name], env=self.environment, check=True)
+        self.run_until(end, 143, r"domain caravan-\S+\.65534 was told to shut down")
+
     def test_guests_that_are_not_as_they_should_be(self):
         for how, status, pattern in (("noise", 1, "do not understand each other"), ("flood", 1, "do not understand"),
                                      ("vanish", 137, "has ended without"), ("version", 1, "launcher 1, kernel 77")):
@@ -475,8 +481,8 @@ class Hostile(RootAgentTest):
                        self.request(bridge=b"a" * 16), self.request(bridge=b"xen\0br0"), self.request(bridge=b"a,b=c"),
                        self.request(bridge=b'x"]\nextra="'), self.request(bridge=b".."), self.request(bridge=b"a b")):
             self.no("the request is not understood", packet, [self.ramdisk()])
-        self.no(r"different versions \(7 and 1\)", self.request(version=7))
-        self.no(r"different versions", b"\2\0\0\0")
+        self.no(r"different versions \(7 and 2\)", self.request(version=7))
+        self.no(r"different versions", b"\1\0\0\0")
         self.serves()
 
     def test_initrds(self):
