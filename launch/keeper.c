@@ -316,7 +316,7 @@ static int take_exit(struct keeping *keeping, const struct channel_frame *frame,
 {
     uint32_t status;
 
-    if (frame_number(frame, payload, &status) < 0 ||
+    if (frame_number(frame, payload, &status) < 0 || frame->stream > EXIT_OUT_OF_MEMORY ||
         !(WIFEXITED((int)status) || (WIFSIGNALED((int)status) && WTERMSIG((int)status) < SIGRTMIN)))
         return -EPROTO;
     keeping->said = true;
@@ -330,6 +330,9 @@ static int take_exit(struct keeping *keeping, const struct channel_frame *frame,
 
 static int take_frame(struct keeping *keeping, const struct channel_frame *frame, char *payload)
 {
+    if (frame->stream == EXIT_OUT_OF_MEMORY)
+        say(keeping, "domain %s has run out of memory: --mem %u is too little for %s",
+            keeping->name, keeping->keeper->domain.memory, keeping->keeper->arguments[0]);
     uint32_t number;
     int result;
 
@@ -372,10 +375,16 @@ static void lost(struct keeping *keeping)
 {
     if (keeping->said)
         return;
-    say(keeping,
-        "domain %s has ended without an exit status: it was destroyed, or its kernel has"
-        " crashed (its console tells)",
-        keeping->name);
+    if (keeping->greeted)
+        say(keeping,
+            "domain %s has ended without an exit status: it was destroyed, or its kernel has"
+            " crashed (its console tells)",
+            keeping->name);
+    else
+        say(keeping,
+            "domain %s has ended without an exit status, before its kernel was ready: it was"
+            " destroyed, or its kernel has crashed (its console tells); --mem is %u",
+            keeping->name, keeping->keeper->domain.memory);
     end(keeping, SIGKILL);
 }
 
@@ -598,7 +607,8 @@ _Noreturn void keeper_run(const struct keeper *keeper)
     keeping.name = keeping.held->name;
     if (create(&keeping)) {
         open_outlet(&keeping, &keeping.output[0], 1, 1);
-        open_outlet(&keeping, &keeping.output[1], 2, 2);
+        /* Another one than ours: a program may close it, and there may still be something to say. */
+        open_outlet(&keeping, &keeping.output[1], fcntl(2, F_DUPFD_CLOEXEC, 3), 2);
         loop_watch(keeping.loop, &keeping.held_watch, keeping.held->ops->fd(keeping.held), EPOLLIN);
         loop_set_timer(keeping.loop, &keeping.boot, BOOT_NS);
         held_ready(&keeping, 0);
@@ -612,3 +622,5 @@ _Noreturn void keeper_run(const struct keeper *keeper)
         _exit(1);
     leave(keeping.status);
 }
+    if (keeping.greeted)
+        phase_ended(&keeping, KEEPER_RUN);
