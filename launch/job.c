@@ -316,6 +316,7 @@ static void release(struct job *job)
 int job_run(const struct options *options)
 {
     struct job job = {.options = options, .signal_fd = -1};
+    uint64_t began = loop_now();
     char error[512];
 
     job.loop = loop_open();
@@ -375,6 +376,8 @@ int job_run(const struct options *options)
     if (job.output)
         output_finish(job.output, job.ending ? LAST_OUTPUT_MS : INT_MAX / 2);
     job_leave(&job);
+    if (options->report_phases)
+        job_say(&job, "from start to end %.2f s", (double)(loop_now() - began) / 1e9);
     release(&job);
     return job.status;
 }

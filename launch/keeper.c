@@ -69,7 +69,17 @@ struct keeping {
     struct files *files;
     int signal_fd;
     int told; /* a pipe to the agent: the domain has gone */
+    struct keeper_told phases;
+    uint64_t since; /* the phase that is on began */
 };
+
+static void phase_ended(struct keeping *keeping, enum keeper_phase phase)
+{
+    uint64_t now = loop_now();
+
+    keeping->phases.nanoseconds[phase] = now - keeping->since;
+    keeping->since = now;
+}
 
 /* ---- the end ---------------------------------------------------------------------------------- */
 
@@ -299,6 +309,7 @@ static int take_hello(struct keeping *keeping, const struct channel_frame *frame
         return 0;
     }
     keeping->greeted = true;
+    phase_ended(keeping, KEEPER_BOOT);
     loop_cancel_timer(keeping->loop, &keeping->boot);
 
     int result = start_program(keeping);
@@ -319,6 +330,9 @@ static int take_exit(struct keeping *keeping, const struct channel_frame *frame,
     if (frame_number(frame, payload, &status) < 0 || frame->stream > EXIT_OUT_OF_MEMORY ||
         !(WIFEXITED((int)status) || (WIFSIGNALED((int)status) && WTERMSIG((int)status) < SIGRTMIN)))
         return -EPROTO;
+    if (frame->stream == EXIT_OUT_OF_MEMORY)
+        say(keeping, "domain %s has run out of memory: --mem %u is too little for %s",
+            keeping->name, keeping->keeper->domain.memory, keeping->keeper->arguments[0]);
     keeping->said = true;
     keeping->status = (int)status;
     for (unsigned i = 0; i < 2; i++)
@@ -330,9 +344,6 @@ static int take_exit(struct keeping *keeping, const struct channel_frame *frame,
 
 static int take_frame(struct keeping *keeping, const struct channel_frame *frame, char *payload)
 {
-    if (frame->stream == EXIT_OUT_OF_MEMORY)
-        say(keeping, "domain %s has run out of memory: --mem %u is too little for %s",
-            keeping->name, keeping->keeper->domain.memory, keeping->keeper->arguments[0]);
     uint32_t number;
     int result;
 
@@ -463,28 +474,6 @@ static void connected(struct keeping *keeping)
     channel_ready(keeping, 0);
 }
 
-static void held_ready(void *context, uint32_t events)
-{
-    struct keeping *keeping = context;
-    char error[1024];
-
-    if (keeping->held->shutdown && state != HELD_ENDED && state != HELD_FAILED)
-        shut_down(keeping);
-    switch (state) {
-    case HELD_BOOTS:
-        break;
-    case HELD_SERVES:
-        if (!keeping->connected && !keeping->said)
-            connected(keeping);
-        break;
-    case HELD_ENDED:
-        loop_unwatch(keeping->loop, &keeping->held_watch);
-        /* It may have said its last words. */
-        if (keeping->connected && !keeping->said)
-            channel_ready(keeping, 0);
-        lost(keeping);
-        break;
-    case HELD_FAILED:
 static void shutdown_late(void *context)
 {
     struct keeping *keeping = context;
@@ -512,11 +501,33 @@ static void shut_down(struct keeping *keeping)
     queued(keeping, frame_put_number(&keeping->out, FRAME_SIGNAL, 0, SIGTERM));
 }
 
+static void held_ready(void *context, uint32_t events)
+{
+    struct keeping *keeping = context;
+    char error[1024];
+    enum held_state state = keeping->held->ops->look(keeping->held, error, sizeof(error));
+
+    if (keeping->held->shutdown && state != HELD_ENDED && state != HELD_FAILED)
+        shut_down(keeping);
+    switch (state) {
+    case HELD_BOOTS:
+        break;
+    case HELD_SERVES:
+        if (!keeping->connected && !keeping->said)
+            connected(keeping);
+        break;
+    case HELD_ENDED:
+        loop_unwatch(keeping->loop, &keeping->held_watch);
+        /* It may have said its last words. */
+        if (keeping->connected && !keeping->said)
+            channel_ready(keeping, 0);
+        lost(keeping);
+        break;
+    case HELD_FAILED:
         loop_unwatch(keeping->loop, &keeping->held_watch);
         fail(keeping, "%s", error);
         break;
     }
-    enum held_state state = keeping->held->ops->look(keeping->held, error, sizeof(error));
 }
 
 static void boot_late(void *context)
@@ -593,6 +604,7 @@ _Noreturn void keeper_run(const struct keeper *keeper)
         .channel_watch = {.ready = channel_ready, .context = &keeping, .fd = -1},
         .signal_watch = {.ready = signal_ready, .context = &keeping, .fd = -1},
         .boot = {.run = boot_late, .context = &keeping},
+        .shutdown = {.run = shutdown_late, .context = &keeping},
     };
     if (!keeping.loop || !keeping.files)
         _exit(1);
@@ -605,7 +617,9 @@ _Noreturn void keeper_run(const struct keeper *keeper)
         _exit(1);
     }
     keeping.name = keeping.held->name;
+    keeping.since = loop_now();
     if (create(&keeping)) {
+        phase_ended(&keeping, KEEPER_CREATE);
         open_outlet(&keeping, &keeping.output[0], 1, 1);
         /* Another one than ours: a program may close it, and there may still be something to say. */
         open_outlet(&keeping, &keeping.output[1], fcntl(2, F_DUPFD_CLOEXEC, 3), 2);
@@ -614,13 +628,14 @@ _Noreturn void keeper_run(const struct keeper *keeper)
         held_ready(&keeping, 0);
         if (!keeping.said || queue_length(&keeping.output[0].queue) > 0)
             loop_run(keeping.loop);
-        .shutdown = {.run = shutdown_late, .context = &keeping},
     }
+    if (keeping.greeted)
+        phase_ended(&keeping, KEEPER_RUN);
     gone = destroy(&keeping);
+    phase_ended(&keeping, KEEPER_DESTROY);
     keeping.held->ops->close(keeping.held);
-    if (gone && write(keeping.told, "", 1) != 1)
+    if (gone && write(keeping.told, &keeping.phases, sizeof(keeping.phases)) !=
+                    (ssize_t)sizeof(keeping.phases))
         _exit(1);
     leave(keeping.status);
 }
-    if (keeping.greeted)
-        phase_ended(&keeping, KEEPER_RUN);

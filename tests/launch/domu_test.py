@@ -3,6 +3,7 @@
 job ends. Xen is played by fake_xl, fake_xenstore, fake_xenvchan and fake_guest here; tests/xen has the real one."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -126,6 +127,16 @@ class Runs(DomuTest):
             self.assertIn(f'cpus="{rank + 2}"\n', text)
             self.assertRegex(text, r'vif=\["mac=06:(..:){4}0' + str(rank) + ',bridge=xenbr0,mtu=1500"]')
             self.assertIn(f'kernel="{self.place}/lib/caravan/caravan-guest"', text)
+
+    def test_phases(self):
+        self.run_mpirun("--domu", "--report-phases", "-n", 2, "sleep", 0.3)
+        lines = self.errors.splitlines()
+        self.assertEqual(len(lines), 6, lines)  # two of them are the kernel's
+        self.assertRegex(self.errors, r"(?m)^mpirun: host \S+: pack \d+\.\d\d s$")
+        for rank in range(2):
+            phases = re.search(rf"(?m)^mpirun: rank {rank} on .*: create (\S+) s, boot (\S+) s, run (\S+) s, destroy (\S+) s$", self.errors)
+            self.assertGreaterEqual(float(phases[3]), 0.3)
+        self.assertGreaterEqual(float(re.search(r"from start to end (\S+) s$", lines[-1])[1]), 0.3)
 
     def test_input(self):
         text = "line\n" * 200000
