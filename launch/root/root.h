@@ -104,6 +104,7 @@ struct root_allowance {
     unsigned domains;
     uint64_t memory;        /* MiB in all; UINT64_MAX: what the host has */
     struct strings bridges; /* none: any */
+    char *cpus;             /* a list of processors; NULL: any */
 };
 
 /* What the list `path` says of this user; the first line that fits is the one. 0; -EACCES: none does; or another negative errno: the

@@ -6,6 +6,7 @@ in domu_test; mpirun runs as user 65534, without xl, without Xen's libraries."""
 import fcntl
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -267,7 +268,7 @@ class Refusals(RootAgentTest):
 
     def test_a_list_that_cannot_be_used(self):
         for text in (f"{USER} doamins=3", f"{USER}\nother domains=-1", f"{USER} bridge=a,,b/c", f"{USER}\n@ x=1",
-                     f"{USER} memory=99999999999", f"{USER} domains", f"{USER}\nx\0y"):
+                     f"{USER} memory=99999999999", f"{USER} cpus=3-1", f"{USER} cpus=", f"{USER} domains", f"{USER}\nx\0y"):
             self.allow(text)
             self.refused("allow is not (used|a text)", "-n", 1, "true")
         self.allow(f"{USER}\n", 0o664)
@@ -286,6 +287,15 @@ class Refusals(RootAgentTest):
         self.refused("may not use the bridge br9 on this host: leave out --bridge", "-n", 1, "--bridge", "br9", "true")
         self.allow(f"{USER} bridge=br9\n")
         self.refused("there is no bridge br9; name one of these with --bridge: xenbr0", "-n", 1, "true")
+
+    def test_processors(self):
+        self.allow(f"{USER} cpus=2-3,5\n")
+        self.run_mpirun("--domu", "-n", 1, "true")
+        self.run_mpirun("--domu", "--cpus", "5", "-n", 1, "true")
+        self.assertEqual(sorted(re.search('cpus="(.*)"', text)[1] for text in self.configurations().values()), ["2-3,5", "5"])
+        self.run_mpirun("--domu", "--cpus", "3-4", "-n", 2, "true", status=1)
+        self.assertRegex(self.errors, r"user nobody \(65534\) may not use processor 4 on this host: .*some of 2-3,5,.*line 1 of")
+        self.assertRegex(self.errors, r"rank 1 on \S+ \(domain caravan-[0-9a-f]{8}-1\.65534, true\)")
 
     def test_limits_over_jobs(self):
         self.allow(f"{USER} domains=2 memory=100\n{OTHER}\n")
