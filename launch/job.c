@@ -92,9 +92,13 @@ const char *job_describe(struct job *job, uint32_t process)
 
     turn = !turn;
     if (job_is_domain(job, process)) {
+        uint32_t user = job_agent_of(job, process)->domain_user;
         char name[DOMAIN_MAX_NAME];
 
-        domain_name(name, job->id, process);
+        if (user != 0)
+            domain_user_name(name, job->id, process, user);
+        else
+            domain_name(name, job->id, process);
         snprintf(pid, sizeof(pid), "domain %s, ", name);
     } else if (job->processes[process].pid > 0)
         snprintf(pid, sizeof(pid), "pid %d, ", (int)job->processes[process].pid);

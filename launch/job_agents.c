@@ -73,7 +73,7 @@ static void take_prepared(struct agent_state *agent, const struct control_messag
 {
     struct job *job = agent->job;
     uint8_t mac[6];
-    uint64_t mtu, pack, answers = 0;
+    uint64_t mtu, pack, user, answers = 0;
 
     if (control_get_bytes(message, "mac", mac, sizeof(mac)) == 0 &&
         control_get_number(message, "mtu", 0xffff, &mtu) == 0) {
@@ -86,6 +86,8 @@ static void take_prepared(struct agent_state *agent, const struct control_messag
     }
     if (control_get_number(message, "domain_mtu", 0xffff, &mtu) == 0)
         agent->domain_mtu = (unsigned)mtu;
+    if (control_get_number(message, "domain_user", UINT32_MAX, &user) == 0)
+        agent->domain_user = (uint32_t)user;
     if (job->options->report_phases && control_get_number(message, "pack", UINT64_MAX, &pack) == 0)
         job_say(job, "host %s: pack %.2f s", agent->node->name, (double)pack / 1e6);
     agent->prepared = true;
