@@ -126,8 +126,8 @@ static bool serves(const struct held_xl *xl)
     return event;
 }
 
-/* What `xl shutdown` and `xl reboot` write there is taken by emptying it, which they wait for. `suspend` of `xl save` is not: without
- * an answer xl gives it up, and leaves the domain as it is (xen/io/xs_wire.h knows no way to refuse). */
+/* What `xl shutdown` and `xl reboot` write there is taken by emptying it, which they wait for. `suspend`, of `xl save`, stays: to take it
+ * would be a promise, and xl gives up without. */
 static void look_for_shutdown(struct held_xl *xl)
 {
     static const char *const wanted[] = {"poweroff", "halt", "reboot"};

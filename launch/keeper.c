@@ -34,9 +34,8 @@ enum {
     CHUNK = 16 << 10,
 };
 
-#define BOOT_NS UINT64_C(60000000000) /* for the kernel to serve the control channel */
-#define SHUTDOWN_NS                                                                                \
-    UINT64_C(5000000000) /* for the program to end when the domain is to shut down */
+#define BOOT_NS     UINT64_C(60000000000) /* for the kernel to serve the control channel */
+#define SHUTDOWN_NS UINT64_C(5000000000)  /* for the program to end when it was told to */
 
 /* Bytes from the guest, for one of our descriptors. */
 struct outlet {

@@ -317,6 +317,13 @@ class Guests(DomuTest):
     def test_version(self):
         self.ends("version", "do not fit together: launcher 1, kernel 77", 1)
 
+    def test_reason(self):
+        self.ends("reason", "do not understand each other", 1)
+
+    def test_starved(self):
+        self.ends("starved", r"(?s)caravan: domain caravan-\S+-0 has run out of memory: --mem 128 is too little for sleep\n"
+                  "mpirun: rank 0 on .* was killed by signal 9", 137)
+
     def test_vanishes(self):
         self.ends("vanish", "has ended without an exit status", 137)
 
