@@ -9,7 +9,7 @@
 #                         between two network namespaces, over raw Ethernet frames where Open MPI uses TCP on the same link
 #   ./run.sh --help       this
 #
-# BUILD in the environment names the build directory (default: build).
+# BUILD in the environment names the build directory (default: build); SIZES the messages' sizes (default: 1:1048576).
 set -eu -o pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -87,7 +87,7 @@ chmod 755 "$scratch"
 say "mpicc -O2 -o latency bench/latency.c bench/bench.c"
 program=$scratch/latency
 "$build/bin/mpicc" -O2 -o "$program" bench/latency.c bench/bench.c
-arguments=(-m "1:1048576")
+arguments=(-m "${SIZES:-1:1048576}")
 
 # The same binary: its RUNPATH leads to our library, LD_LIBRARY_PATH to Open MPI's.
 open_mpi_library=$(dirname "$(readlink -f "$(pkg-config --variable=libdir ompi-c)/libmpi.so")")

@@ -41,6 +41,7 @@ packages=(
     cmake make autoconf automake gfortran                   # builds that use our mpicc
     clang llvm libclang-rt-14-dev clang-format              # fuzz targets, formatting
     valgrind procps git ca-certificates
+    systemd                                                 # which looks at our unit
 )
 
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/caravan-test.XXXXXX")

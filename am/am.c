@@ -422,6 +422,7 @@ static __attribute__((noinline)) int control_look(struct am *am)
     am->polls_to_control = am->job.domu ? POLLS_PER_CONTROL_DOMAIN : POLLS_PER_CONTROL;
     if (!am->job.control || am->broken)
         return am->broken;
+    am->looks++;
     result = am->launcher->poll(am);
     if (result < 0)
         am->broken = result;
@@ -539,6 +540,7 @@ uint64_t am_counter(const struct am *am, unsigned index, const char **name)
     } own[] = {
         {"sleeps", am->sleeps},
         {"moves", am->moves},
+        {"control_looks", am->looks},
     };
     const struct am_transport *transports[] = {am->ring, am->wire};
     const unsigned owned = sizeof(own) / sizeof(own[0]);

@@ -82,6 +82,7 @@ struct am {
     bool fenced;   /* barrier_out has come */
     uint64_t spin; /* ns before am_wait sleeps: AM_SPIN, AM_SPIN_DOMAIN, or a test's choice */
     uint64_t sleeps;
+    uint64_t looks;      /* at the control stream, each a system call */
     uint64_t apart_next; /* ns: when apart.c looks next */
     uint64_t moves;      /* to another processor, by apart.c */
     uint64_t stirs;      /* polls in which a link moved, though it may have handed nothing up */

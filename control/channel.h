@@ -39,7 +39,12 @@ enum channel_frame_kind {
     FRAME_FILE,   /* guest: a channel_file; keeper: a channel_file_answer. One at a time */
     FRAME_SIGNAL, /* keeper: u32, for the program */
     FRAME_LOG,  /* guest: a line of the kernel's own, for standard error; uses credit of stream 2 */
-    FRAME_EXIT, /* guest, last: u32, as waitpid gives it. The keeper destroys the domain then */
+    FRAME_EXIT, /* guest, last: u32, as waitpid gives it; `stream`: an exit_reason. The keeper destroys the domain then */
+};
+
+enum exit_reason {
+    EXIT_BY_PROGRAM,
+    EXIT_OUT_OF_MEMORY, /* the domain's memory did not suffice: the status is SIGKILL */
 };
 
 /* What the program is started with, in FRAME_STARTs: this, then NUL-terminated strings, `arguments` + `environment` + 2 of

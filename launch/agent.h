@@ -72,7 +72,7 @@ struct rank {
 
     pid_t pid; /* 0: not started */
     bool running;
-    int start_error; /* the pipe that tells why it could not start; -1: none */
+    int start_error; /* the pipe that tells why it could not start, or that its domain has gone; -1: none */
 
     struct rank_output {
         struct rank *rank;
@@ -159,6 +159,7 @@ struct agent {
         bool crowded; /* more of them than processors for them */
         char *kernel;
         const char *place; /* the job's directory; NULL: none yet, or no more */
+        uint64_t packing;  /* nanoseconds that it took to pack the programs */
     } domains;
 
     /* The network, where the job's processes use frames. */

@@ -146,6 +146,16 @@ unsigned domain_cpu_count(const char *list)
     return processor_at(list, 0, &count) < 0 ? 0 : count;
 }
 
+bool domain_cpu_listed(const char *list, unsigned cpu)
+{
+    unsigned count = domain_cpu_count(list);
+
+    for (unsigned i = 0; i < count; i++)
+        if (domain_cpu(list, i) == (int)cpu)
+            return true;
+    return false;
+}
+
 bool domain_bridge_is_name(const char *name)
 {
     size_t length = strlen(name);
@@ -219,6 +229,8 @@ int domain_config(const struct domain *domain, char *config, size_t size)
     put(&text, "on_poweroff=\"destroy\"\non_reboot=\"destroy\"\non_crash=\"destroy\"\n");
     if (domain->cpus)
         put(&text, "cpus=\"%d\"\n", domain_cpu(domain->cpus, domain->local));
+    else if (domain->among)
+        put_quoted(&text, "cpus", domain->among);
     if (domain->bridge)
         put(&text, "vif=[\"mac=%02x:%02x:%02x:%02x:%02x:%02x,bridge=%s,mtu=%u\"]\n", mac[0], mac[1],
             mac[2], mac[3], mac[4], mac[5], domain->bridge, domain->mtu);

@@ -31,6 +31,7 @@ struct domain {
     unsigned local;     /* its place among its host's */
     unsigned memory;    /* MiB */
     const char *cpus;   /* a list as `1-3,6`; NULL: not pinned */
+    const char *among;  /* where it may run when it is not pinned, such a list; NULL: anywhere */
     const char *bridge; /* NULL: no network */
     unsigned mtu;       /* of that */
     const char *kernel;
@@ -55,6 +56,9 @@ void domain_mac(uint8_t mac[6], uint32_t job, uint32_t process);
 int domain_cpu(const char *list, unsigned local);
 /* How many it names; 0 for what is no such list. */
 unsigned domain_cpu_count(const char *list);
+
+/* Whether it names this one. */
+bool domain_cpu_listed(const char *list, unsigned cpu);
 
 /* A name that an interface can have. */
 bool domain_bridge_is_name(const char *name);

@@ -169,6 +169,7 @@ bool domains_open(struct agent *agent)
     struct agent_domains *domains = &agent->domains;
     char error[1024];
     unsigned processors = 1;
+    uint64_t began;
 
     if (look_at_host(domains, &processors, error, sizeof(error)) < 0) {
         agent_fail(agent, "%s", error);
@@ -180,9 +181,11 @@ bool domains_open(struct agent *agent)
                                                           : 1);
     if (is_root() && !prepare_own(agent))
         return false;
+    began = loop_now();
     for (unsigned i = 0; i < agent->program_count; i++)
         if (agent->programs[i].domu && !pack(agent, &agent->programs[i]))
             return false;
+    domains->packing = loop_now() - began;
     for (unsigned i = 0; i < agent->rank_count; i++)
         if (is_root() && agent->ranks[i].program->domu &&
             reaper_add(agent->reaper, agent->ranks[i].process) < 0) {

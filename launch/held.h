@@ -24,6 +24,7 @@ enum held_state {
 struct held {
     const struct held_ops *ops;
     char name[DOMAIN_MAX_NAME];
+    bool shutdown; /* `look` has found that somebody wants its end: xl shutdown, xl reboot */
 };
 
 struct held_ops {

@@ -21,6 +21,8 @@ enum {
     DESTROY_MS = 20000,
 };
 
+#define SHUTDOWN_PATH "/local/domain/%d/control/shutdown"
+
 struct held_xl {
     struct held held;
     struct xen *xen;
@@ -75,7 +77,7 @@ static int write_config(const struct domain *domain)
 static bool xl_make(struct held *held, const struct domain *domain, char *error, size_t size)
 {
     struct held_xl *xl = of(held);
-    char path[64], output[4096];
+    char path[64], shutdown[HELD_MAX_PATH], output[4096];
     const char *arguments[] = {"create", "-q", path, NULL};
     int config = write_config(domain), result;
 
@@ -103,6 +105,8 @@ static bool xl_make(struct held *held, const struct domain *domain, char *error,
         return true; /* and gone again: the first look tells */
     snprintf(xl->path, sizeof(xl->path), HELD_CHANNEL_PATH, xl->domain);
     xen_store_watch(xl->xen, xl->path);
+    snprintf(shutdown, sizeof(shutdown), SHUTDOWN_PATH, xl->domain);
+    xen_store_watch(xl->xen, shutdown);
     return true;
 }
 
@@ -122,6 +126,23 @@ static bool serves(const struct held_xl *xl)
     return event;
 }
 
+/* What `xl shutdown` and `xl reboot` write there is taken by emptying it, which they wait for. `suspend`, of `xl save`, stays: to take it
+ * would be a promise, and xl gives up without. */
+static void look_for_shutdown(struct held_xl *xl)
+{
+    static const char *const wanted[] = {"poweroff", "halt", "reboot"};
+    char path[HELD_MAX_PATH], *request;
+
+    snprintf(path, sizeof(path), SHUTDOWN_PATH, xl->domain);
+    request = xen_store_read(xl->xen, path);
+    for (size_t i = 0; request && i < sizeof(wanted) / sizeof(*wanted); i++)
+        if (strcmp(request, wanted[i]) == 0) {
+            xl->held.shutdown = true;
+            xen_store_write(xl->xen, path, "");
+        }
+    free(request);
+}
+
 static enum held_state xl_look(struct held *held, char *error, size_t size)
 {
     struct held_xl *xl = of(held);
@@ -139,6 +160,7 @@ static enum held_state xl_look(struct held *held, char *error, size_t size)
             return HELD_FAILED;
         }
     }
+    look_for_shutdown(xl);
     /* One that has just ended may have said its last words: its channel is there to read them. */
     if (!xen_domain_lives(xl->xen, xl->domain))
         return HELD_ENDED;

@@ -92,9 +92,13 @@ const char *job_describe(struct job *job, uint32_t process)
 
     turn = !turn;
     if (job_is_domain(job, process)) {
+        uint32_t user = job_agent_of(job, process)->domain_user;
         char name[DOMAIN_MAX_NAME];
 
-        domain_name(name, job->id, process);
+        if (user != 0)
+            domain_user_name(name, job->id, process, user);
+        else
+            domain_name(name, job->id, process);
         snprintf(pid, sizeof(pid), "domain %s, ", name);
     } else if (job->processes[process].pid > 0)
         snprintf(pid, sizeof(pid), "pid %d, ", (int)job->processes[process].pid);
@@ -316,6 +320,7 @@ static void release(struct job *job)
 int job_run(const struct options *options)
 {
     struct job job = {.options = options, .signal_fd = -1};
+    uint64_t began = loop_now();
     char error[512];
 
     job.loop = loop_open();
@@ -375,6 +380,8 @@ int job_run(const struct options *options)
     if (job.output)
         output_finish(job.output, job.ending ? LAST_OUTPUT_MS : INT_MAX / 2);
     job_leave(&job);
+    if (options->report_phases)
+        job_say(&job, "from start to end %.2f s", (double)(loop_now() - began) / 1e9);
     release(&job);
     return job.status;
 }

@@ -73,7 +73,7 @@ static void take_prepared(struct agent_state *agent, const struct control_messag
 {
     struct job *job = agent->job;
     uint8_t mac[6];
-    uint64_t mtu, answers = 0;
+    uint64_t mtu, pack, user, answers = 0;
 
     if (control_get_bytes(message, "mac", mac, sizeof(mac)) == 0 &&
         control_get_number(message, "mtu", 0xffff, &mtu) == 0) {
@@ -86,6 +86,10 @@ static void take_prepared(struct agent_state *agent, const struct control_messag
     }
     if (control_get_number(message, "domain_mtu", 0xffff, &mtu) == 0)
         agent->domain_mtu = (unsigned)mtu;
+    if (control_get_number(message, "domain_user", UINT32_MAX, &user) == 0)
+        agent->domain_user = (uint32_t)user;
+    if (job->options->report_phases && control_get_number(message, "pack", UINT64_MAX, &pack) == 0)
+        job_say(job, "host %s: pack %.2f s", agent->node->name, (double)pack / 1e6);
     agent->prepared = true;
     for (size_t i = 0; i < job->layout.node_count; i++)
         if (job->agents[i].channel && !job->agents[i].prepared)
@@ -145,6 +149,22 @@ process_failed(struct job *job, uint32_t process, int status, const char *format
     tell_down(job, process, text);
 }
 
+static void report_phases(struct job *job, uint32_t process, const struct control_message *message)
+{
+    static const char *const names[] = {"create", "boot", "run", "destroy"};
+    double seconds[4];
+
+    for (unsigned i = 0; i < 4; i++) {
+        uint64_t value;
+
+        if (control_get_number(message, names[i], UINT64_MAX, &value) < 0)
+            return;
+        seconds[i] = (double)value / 1e6;
+    }
+    job_say(job, "%s: create %.2f s, boot %.2f s, run %.2f s, destroy %.2f s",
+            job_describe(job, process), seconds[0], seconds[1], seconds[2], seconds[3]);
+}
+
 static void take_exit(struct job *job, uint32_t process, const struct control_message *message)
 {
     uint64_t status = 0, joined = 0, finalized = 0;
@@ -155,6 +175,8 @@ static void take_exit(struct job *job, uint32_t process, const struct control_me
     if (job->processes[process].ended)
         return;
     job->processes[process].ended = true;
+    if (job->options->report_phases)
+        report_phases(job, process, message);
     if (WIFSIGNALED((int)status)) {
         int number = WTERMSIG((int)status);
 

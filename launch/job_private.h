@@ -43,10 +43,11 @@ struct agent_state {
     bool done;
     bool waiting; /* somebody on it waits for all others */
     uint32_t waiting_process;
-    bool in_barrier;     /* all of it does */
-    char port[256];      /* its interface, as the ranks are told */
-    unsigned domain_mtu; /* of its domains' */
-    uint64_t untaken;    /* output that was not acknowledged yet, since ours is full */
+    bool in_barrier;      /* all of it does */
+    char port[256];       /* its interface, as the ranks are told */
+    unsigned domain_mtu;  /* of its domains' */
+    uint32_t domain_user; /* whose they are, where the root agent makes them; 0: root's */
+    uint64_t untaken;     /* output that was not acknowledged yet, since ours is full */
 };
 
 struct process_state {

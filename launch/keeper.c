@@ -34,7 +34,8 @@ enum {
     CHUNK = 16 << 10,
 };
 
-#define BOOT_NS UINT64_C(60000000000) /* for the kernel to serve the control channel */
+#define BOOT_NS     UINT64_C(60000000000) /* for the kernel to serve the control channel */
+#define SHUTDOWN_NS UINT64_C(5000000000)  /* for the program to end when it was told to */
 
 /* Bytes from the guest, for one of our descriptors. */
 struct outlet {
@@ -61,12 +62,23 @@ struct keeping {
     struct byte_queue in, out; /* of the channel */
     struct outlet output[2], control;
     struct watch control_watch, held_watch, channel_watch, signal_watch;
-    struct timer boot;
+    struct timer boot, shutdown;
+    bool shutting; /* `xl shutdown` was heard */
     struct input *input;
     struct files *files;
     int signal_fd;
     int told; /* a pipe to the agent: the domain has gone */
+    struct keeper_told phases;
+    uint64_t since; /* the phase that is on began */
 };
+
+static void phase_ended(struct keeping *keeping, enum keeper_phase phase)
+{
+    uint64_t now = loop_now();
+
+    keeping->phases.nanoseconds[phase] = now - keeping->since;
+    keeping->since = now;
+}
 
 /* ---- the end ---------------------------------------------------------------------------------- */
 
@@ -296,6 +308,7 @@ static int take_hello(struct keeping *keeping, const struct channel_frame *frame
         return 0;
     }
     keeping->greeted = true;
+    phase_ended(keeping, KEEPER_BOOT);
     loop_cancel_timer(keeping->loop, &keeping->boot);
 
     int result = start_program(keeping);
@@ -313,9 +326,12 @@ static int take_exit(struct keeping *keeping, const struct channel_frame *frame,
 {
     uint32_t status;
 
-    if (frame_number(frame, payload, &status) < 0 ||
+    if (frame_number(frame, payload, &status) < 0 || frame->stream > EXIT_OUT_OF_MEMORY ||
         !(WIFEXITED((int)status) || (WIFSIGNALED((int)status) && WTERMSIG((int)status) < SIGRTMIN)))
         return -EPROTO;
+    if (frame->stream == EXIT_OUT_OF_MEMORY)
+        say(keeping, "domain %s has run out of memory: --mem %u is too little for %s",
+            keeping->name, keeping->keeper->domain.memory, keeping->keeper->arguments[0]);
     keeping->said = true;
     keeping->status = (int)status;
     for (unsigned i = 0; i < 2; i++)
@@ -369,10 +385,16 @@ static void lost(struct keeping *keeping)
 {
     if (keeping->said)
         return;
-    say(keeping,
-        "domain %s has ended without an exit status: it was destroyed, or its kernel has"
-        " crashed (its console tells)",
-        keeping->name);
+    if (keeping->greeted)
+        say(keeping,
+            "domain %s has ended without an exit status: it was destroyed, or its kernel has"
+            " crashed (its console tells)",
+            keeping->name);
+    else
+        say(keeping,
+            "domain %s has ended without an exit status, before its kernel was ready: it was"
+            " destroyed, or its kernel has crashed (its console tells); --mem is %u",
+            keeping->name, keeping->keeper->domain.memory);
     end(keeping, SIGKILL);
 }
 
@@ -451,12 +473,42 @@ static void connected(struct keeping *keeping)
     channel_ready(keeping, 0);
 }
 
+static void shutdown_late(void *context)
+{
+    struct keeping *keeping = context;
+
+    if (keeping->said)
+        return;
+    say(keeping, "domain %s: its program has not ended within %d s and is killed", keeping->name,
+        (int)(SHUTDOWN_NS / 1000000000));
+    end(keeping, SIGKILL);
+}
+
+/* As a Linux system does: the program is told, and killed when it does not end. One that computes and makes no system call is not
+ * told by then. */
+static void shut_down(struct keeping *keeping)
+{
+    if (keeping->shutting || keeping->said)
+        return;
+    keeping->shutting = true;
+    say(keeping, "domain %s was told to shut down", keeping->name);
+    if (!keeping->greeted) {
+        end(keeping, SIGTERM);
+        return;
+    }
+    loop_set_timer(keeping->loop, &keeping->shutdown, SHUTDOWN_NS);
+    queued(keeping, frame_put_number(&keeping->out, FRAME_SIGNAL, 0, SIGTERM));
+}
+
 static void held_ready(void *context, uint32_t events)
 {
     struct keeping *keeping = context;
     char error[1024];
+    enum held_state state = keeping->held->ops->look(keeping->held, error, sizeof(error));
 
-    switch (keeping->held->ops->look(keeping->held, error, sizeof(error))) {
+    if (keeping->held->shutdown && state != HELD_ENDED && state != HELD_FAILED)
+        shut_down(keeping);
+    switch (state) {
     case HELD_BOOTS:
         break;
     case HELD_SERVES:
@@ -551,6 +603,7 @@ _Noreturn void keeper_run(const struct keeper *keeper)
         .channel_watch = {.ready = channel_ready, .context = &keeping, .fd = -1},
         .signal_watch = {.ready = signal_ready, .context = &keeping, .fd = -1},
         .boot = {.run = boot_late, .context = &keeping},
+        .shutdown = {.run = shutdown_late, .context = &keeping},
     };
     if (!keeping.loop || !keeping.files)
         _exit(1);
@@ -563,18 +616,25 @@ _Noreturn void keeper_run(const struct keeper *keeper)
         _exit(1);
     }
     keeping.name = keeping.held->name;
+    keeping.since = loop_now();
     if (create(&keeping)) {
+        phase_ended(&keeping, KEEPER_CREATE);
         open_outlet(&keeping, &keeping.output[0], 1, 1);
-        open_outlet(&keeping, &keeping.output[1], 2, 2);
+        /* Another one than ours: a program may close it, and there may still be something to say. */
+        open_outlet(&keeping, &keeping.output[1], fcntl(2, F_DUPFD_CLOEXEC, 3), 2);
         loop_watch(keeping.loop, &keeping.held_watch, keeping.held->ops->fd(keeping.held), EPOLLIN);
         loop_set_timer(keeping.loop, &keeping.boot, BOOT_NS);
         held_ready(&keeping, 0);
         if (!keeping.said || queue_length(&keeping.output[0].queue) > 0)
             loop_run(keeping.loop);
     }
+    if (keeping.greeted)
+        phase_ended(&keeping, KEEPER_RUN);
     gone = destroy(&keeping);
+    phase_ended(&keeping, KEEPER_DESTROY);
     keeping.held->ops->close(keeping.held);
-    if (gone && write(keeping.told, "", 1) != 1)
+    if (gone && write(keeping.told, &keeping.phases, sizeof(keeping.phases)) !=
+                    (ssize_t)sizeof(keeping.phases))
         _exit(1);
     leave(keeping.status);
 }

@@ -11,6 +11,14 @@
 
 #include "launch/domain.h"
 
+enum keeper_phase { KEEPER_CREATE, KEEPER_BOOT, KEEPER_RUN, KEEPER_DESTROY, KEEPER_PHASES };
+
+/* What is said when the domain has gone: how long it took to make it, until its kernel was ready, until its program had ended, and to
+ * destroy it. 0: it did not come to that. */
+struct keeper_told {
+    uint64_t nanoseconds[KEEPER_PHASES];
+};
+
 struct keeper {
     struct domain domain;
     int ramdisk; /* a memory file, for the root agent to make the domain; -1: this process does */
@@ -19,7 +27,7 @@ struct keeper {
     char *const *environment;
     const char *directory; /* where the program starts */
     int control;           /* the rank's control stream */
-    int told;              /* one byte goes there when the domain has gone */
+    int told;              /* a keeper_told goes there when the domain has gone */
 };
 
 /* Be the rank, with descriptors 0 to 2 as its standard streams. Everything but these and the control stream is closed. */

@@ -123,7 +123,10 @@ void node_describe(const struct agent *agent, char *text, size_t size)
 
     text[0] = '\0';
     if (agent->domains.count > 0)
-        length = (size_t)snprintf(text, size, " domain_mtu=%u", agent->domains.mtu);
+        length = (size_t)snprintf(text, size, " domain_mtu=%u pack=%llu", agent->domains.mtu,
+                                  (unsigned long long)agent->domains.packing / 1000);
+    if (agent->domains.count > 0 && geteuid() != 0)
+        length += (size_t)snprintf(text + length, size - length, " domain_user=%u", geteuid());
     if (!agent->frames || agent->port_error)
         return;
     control_write_bytes(mac, agent->mac, sizeof(agent->mac));

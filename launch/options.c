@@ -30,6 +30,7 @@ enum id {
     OPT_STALL_REPORT,
     OPT_BIND_TO,
     OPT_REPORT_BINDINGS,
+    OPT_REPORT_PHASES,
     OPT_MAP_BY,
     OPT_MAP_BY_NODE,
     OPT_DISPLAY_MAP,
@@ -118,6 +119,8 @@ static const struct option {
     {"cpus", OPT_CPUS, 1, "LIST",
      "pin the domains of a host to these processors, as 1-3,6, in turn"},
     {"bridge", OPT_BRIDGE, 1, "NAME", "of the domains' network; without it the one that there is"},
+    {"report-phases", OPT_REPORT_PHASES, 0, NULL,
+     "say how long each domain took to make, to boot, to run and to destroy"},
     {"check", OPT_CHECK, 0, NULL,
      "ranks say at MPI_Finalize what they did not free, wait for or receive"},
     {"enable-recovery", OPT_RECOVERY, 0, NULL, "a rank that ends badly does not end the job"},
@@ -305,6 +308,9 @@ static int take(struct options *options, struct option_program *program,
         return binding_parse(argument[0], &options->binding);
     case OPT_REPORT_BINDINGS:
         options->report_bindings = true;
+        return 0;
+    case OPT_REPORT_PHASES:
+        options->report_phases = true;
         return 0;
     case OPT_MAP_BY:
         return take_mapping(options, program, argument[0]);

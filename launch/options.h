@@ -46,6 +46,7 @@ struct options {
     enum binding binding;
     bool report_bindings;
     bool display_map;
+    bool report_phases;
 
     bool tag_output;
     bool timestamp_output;

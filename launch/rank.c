@@ -497,22 +497,41 @@ void rank_signal(struct rank *rank, int signal)
         kill(rank->pid, signal);
 }
 
-/* What kept the program from starting, if that was it; `gone`: a keeper says that its domain is no more. */
-static bool read_start_error(struct rank *rank, struct start_error *report, bool *gone)
+/* What a rank says in the pipe of its start. */
+union last_word {
+    struct start_error error; /* what kept the program from starting */
+    struct keeper_told gone;  /* a keeper's domain is no more */
+};
+
+_Static_assert(sizeof(struct start_error) != sizeof(struct keeper_told), "told apart by length");
+
+static size_t read_last_word(struct rank *rank, union last_word *word)
 {
-    ssize_t length = read(rank->start_error, report, sizeof(*report));
+    ssize_t length = read(rank->start_error, word, sizeof(*word));
 
     close(rank->start_error);
     rank->start_error = -1;
-    *gone = length == 1;
-    return length == sizeof(*report);
+    return length < 0 ? 0 : (size_t)length;
+}
+
+/* ` create=MICROSECONDS boot=...`, for a line to mpirun; "" where the domain's keeper did not tell. */
+static void describe_phases(char *text, size_t size, const struct keeper_told *told)
+{
+    const uint64_t *phase = told->nanoseconds;
+
+    snprintf(text, size, " create=%llu boot=%llu run=%llu destroy=%llu",
+             (unsigned long long)phase[KEEPER_CREATE] / 1000,
+             (unsigned long long)phase[KEEPER_BOOT] / 1000,
+             (unsigned long long)phase[KEEPER_RUN] / 1000,
+             (unsigned long long)phase[KEEPER_DESTROY] / 1000);
 }
 
 void rank_ended(struct rank *rank, int status)
 {
     struct agent *agent = rank->agent;
-    struct start_error report;
-    bool not_started, gone;
+    union last_word word;
+    size_t length;
+    char phases[128] = "";
 
     /* Its last words count: they may be `finalize`, or `abort`. */
     pmi_receive(rank);
@@ -521,22 +540,24 @@ void rank_ended(struct rank *rank, int status)
     pmi_close(rank);
     close_input(rank);
     rank_drain_output(rank);
-    not_started = read_start_error(rank, &report, &gone);
+    length = read_last_word(rank, &word);
     if (rank->program->domu)
-        domains_ended(rank, gone);
-    if (not_started) {
-        const char *what = report.directory ? rank->program->directory
-                                            : rank->program->arguments.list[0];
+        domains_ended(rank, length == sizeof(word.gone));
+    if (length == sizeof(word.gone))
+        describe_phases(phases, sizeof(phases), &word.gone);
+    if (length == sizeof(word.error)) {
+        const char *what = word.error.directory ? rank->program->directory
+                                                : rank->program->arguments.list[0];
         char text[3072];
 
         if (control_escape(text, sizeof(text), what) < 0)
             strcpy(text, "?");
         channel_send_line(agent->channel,
                           "cmd=caravan_not_started process=%u error=%d directory=%d what=%s",
-                          rank->process, report.error, report.directory, text);
+                          rank->process, word.error.error, word.error.directory, text);
         return;
     }
     channel_send_line(agent->channel,
-                      "cmd=caravan_exited process=%u status=%d joined=%d finalized=%d",
-                      rank->process, status, rank->joined, rank->finalized);
+                      "cmd=caravan_exited process=%u status=%d joined=%d finalized=%d%s",
+                      rank->process, status, rank->joined, rank->finalized, phases);
 }

@@ -115,24 +115,29 @@ static bool is_ours(const struct work *work, uint32_t job, uint32_t process)
     return false;
 }
 
-static void wait_for(pid_t pid, int milliseconds)
+/* Whether it ended well. */
+static bool wait_for(pid_t pid, int milliseconds)
 {
     uint64_t deadline = loop_now() + (uint64_t)milliseconds * 1000000;
+    int status = -1;
+    pid_t ended;
 
-    while (waitpid(pid, NULL, WNOHANG) == 0) {
+    while ((ended = waitpid(pid, &status, WNOHANG)) == 0) {
         if (loop_now() > deadline) {
             kill(pid, SIGKILL);
             waitpid(pid, NULL, 0);
-            return;
+            return false;
         }
         usleep(5000);
     }
+    return ended == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-/* All at once: each takes a good part of a second. */
-static void destroy_known(const struct work *work)
+/* All at once: each takes a good part of a second. True: each was there, and is gone. */
+static bool destroy_known(const struct work *work)
 {
     pid_t *started = memory_zeroed(work->count, sizeof(pid_t));
+    bool all = true;
 
     for (unsigned i = 0; i < work->count; i++) {
         char name[DOMAIN_MAX_NAME];
@@ -141,9 +146,9 @@ static void destroy_known(const struct work *work)
         started[i] = xl_start((const char *const[]){"destroy", name, NULL});
     }
     for (unsigned i = 0; i < work->count; i++)
-        if (started[i] > 0)
-            wait_for(started[i], DESTROY_MS);
+        all &= started[i] > 0 && wait_for(started[i], DESTROY_MS);
     free(started);
+    return all;
 }
 
 static void destroy_listed(void *context, unsigned id, const char *uuid)
@@ -169,7 +174,8 @@ static void reap(struct work *work)
 
     if (work->count == 0)
         return;
-    destroy_known(work);
+    if (destroy_known(work))
+        return;
     for (unsigned round = 0; round < ROUNDS; round++) {
         work->seen = 0;
         if (domain_host_list(destroy_listed, work, error, sizeof(error)) == 0 && work->seen == 0)

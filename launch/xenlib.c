@@ -24,6 +24,8 @@ struct xen {
         void *(*xs_read)(void *store, unsigned transaction, const char *path, unsigned *length);
         char **(*xs_directory)(void *store, unsigned transaction, const char *path,
                                unsigned *count);
+        bool (*xs_write)(void *store, unsigned transaction, const char *path, const void *value,
+                         unsigned length);
         bool (*xs_is_domain_introduced)(void *store, unsigned domain);
     } store;
     struct {
@@ -92,7 +94,7 @@ static bool load_all(struct xen *xen, char *error, size_t size)
 #define VCHAN(function)                                                                            \
     find(xen->vchan_library, "libxenvchan_" #function, &xen->vchan.function, error, size)
     return STORE(xs_open) && STORE(xs_close) && STORE(xs_fileno) && STORE(xs_watch) &&
-           STORE(xs_check_watch) && STORE(xs_read) && STORE(xs_directory) &&
+           STORE(xs_check_watch) && STORE(xs_read) && STORE(xs_directory) && STORE(xs_write) &&
            STORE(xs_is_domain_introduced) && VCHAN(client_init) && VCHAN(close) &&
            VCHAN(fd_for_select) && VCHAN(wait) && VCHAN(is_open) && VCHAN(data_ready) &&
            VCHAN(buffer_space) && VCHAN(read) && VCHAN(write);
@@ -165,6 +167,11 @@ char *xen_store_read(struct xen *xen, const char *path)
     unsigned length;
 
     return xen->store.xs_read(xen->handle, 0, path, &length);
+}
+
+bool xen_store_write(struct xen *xen, const char *path, const char *value)
+{
+    return xen->store.xs_write(xen->handle, 0, path, value, (unsigned)strlen(value));
 }
 
 int xen_domain_find(struct xen *xen, const char *name)

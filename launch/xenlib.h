@@ -22,13 +22,14 @@ struct xen *xen_open(char *error, size_t size);
 struct xen *xen_open_channel(int domain, const char *path, char *error, size_t size);
 void xen_close(struct xen *xen);
 
-/* Readable when a domain has ended somewhere, or something has changed below the watched path. */
+/* Readable when a domain has ended somewhere, or something has changed below a watched path. */
 int xen_store_fd(const struct xen *xen);
 /* Take what made it readable. */
 void xen_store_clear(struct xen *xen);
 bool xen_store_watch(struct xen *xen, const char *path);
 /* The value at `path`, the caller's to free; NULL: none. */
 char *xen_store_read(struct xen *xen, const char *path);
+bool xen_store_write(struct xen *xen, const char *path, const char *value);
 
 /* The number of the domain of that name, or -ENOENT. */
 int xen_domain_find(struct xen *xen, const char *name);

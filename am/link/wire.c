@@ -476,8 +476,14 @@ static uint64_t wire_counter(const struct am_transport *transport, unsigned inde
         [COUNT_PEERS_DOWN] = "wire_peers_down",
     };
 
-    *name = index < WIRE_COUNTS ? names[index] : NULL;
-    return index < WIRE_COUNTS ? ((const struct wire *)transport)->count[index] : 0;
+    const struct wire *wire = (const struct wire *)transport;
+    const struct am_port *port = wire->port;
+
+    *name = NULL;
+    if (index >= WIRE_COUNTS)
+        return port->ops->counter ? port->ops->counter(port, index - WIRE_COUNTS, name) : 0;
+    *name = names[index];
+    return wire->count[index];
 }
 
 /* ---- beginning and end ----------------------------------------------------------------------------------- */

@@ -44,6 +44,8 @@ struct netfront_port {
     uint32_t generation; /* of the connection that was looked at */
     int32_t polls;       /* before the kernel is called */
     bool released;       /* buffers, since the backend was told of them */
+    uint64_t doorbells;  /* rung, */
+    uint64_t turns;      /* and other calls, which gave the kernel its turn at the handshake */
     uint8_t *lost;       /* where frames go while there is no connection */
 
     struct netfront_device own; /* of netfront_open */
@@ -183,7 +185,10 @@ static int wait_call(struct netfront_port *port, struct ethq_wait wait)
 static void ring_doorbell(struct netfront_port *port)
 {
     uint32_t channel = port->queue->link.port;
-    int result = wait_call(port, (struct ethq_wait){.ring = (uintptr_t)&channel, .rings = 1});
+    int result;
+
+    port->doorbells++;
+    result = wait_call(port, (struct ethq_wait){.ring = (uintptr_t)&channel, .rings = 1});
 
     /* A backend that was not woken would never be again. */
     if (unlikely(result < 0))
@@ -198,6 +203,7 @@ static void call_kernel(struct netfront_port *port)
     port->polls = POLLS_PER_CALL;
     if (port->port.error)
         return;
+    port->turns++;
     result = wait_call(port, (struct ethq_wait){.deadline = 1});
     if (result < 0 && result != -EINTR)
         fail(port, result, "the interface cannot be used any more: %s (the kernel has said why)",
@@ -226,6 +232,22 @@ static int netfront_descriptor(struct am_port *am_port)
     return am_port->error ? -1 : netfront_of(am_port)->device->fd;
 }
 
+static uint64_t netfront_counter(const struct am_port *am_port, unsigned index, const char **name)
+{
+    const struct netfront_port *port = (const struct netfront_port *)am_port;
+    const struct {
+        const char *name;
+        uint64_t value;
+    } counters[] = {
+        {"netfront_doorbells", port->doorbells},
+        {"netfront_turns", port->turns},
+    };
+    bool known = index < sizeof(counters) / sizeof(counters[0]);
+
+    *name = known ? counters[index].name : NULL;
+    return known ? counters[index].value : 0;
+}
+
 /* ---- beginning and end -------------------------------------------------------------------------------- */
 
 static void netfront_close(struct am_port *am_port)
@@ -248,6 +270,7 @@ static const struct am_port_ops netfront_ops = {
     .rx_next = netfront_rx_next,
     .rx_release = netfront_rx_release,
     .descriptor = netfront_descriptor,
+    .counter = netfront_counter,
     .close = netfront_close,
 };
 

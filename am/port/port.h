@@ -45,6 +45,9 @@ struct am_port_ops {
     /* A descriptor that polls readable when rx_next would return a frame; -1: there is none. */
     int (*descriptor)(struct am_port *port);
 
+    /* The `index`th thing that the port counts, and its name; *name is NULL past the end. NULL: it counts nothing. */
+    uint64_t (*counter)(const struct am_port *port, unsigned index, const char **name);
+
     void (*close)(struct am_port *port);
 };
 

@@ -60,7 +60,10 @@ void kernel_main(const struct start_info *info, uint64_t boot_stack)
     device_init();
     proc_init(options.control);
     if (options.control) {
-        if (channel_open())
+        error = channel_open();
+        if (error == -ENOMEM)
+            process_out_of_memory();
+        if (error)
             process_exit(EXIT_NOT_RUN);
         channel_descriptors();
         snprintf(host_directory, sizeof host_directory, "%s", process.directory);
@@ -70,6 +73,8 @@ void kernel_main(const struct start_info *info, uint64_t boot_stack)
     }
 
     error = process_load(&first_registers);
+    if (error == -ENOMEM)
+        process_out_of_memory();
     if (error)
         process_exit(error == -ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_RUN);
     log_debug("%lu us from the first instruction to the program's",

@@ -3,6 +3,7 @@
  * either copies from bad user memory (which have a landing place) or bugs. */
 #include "guest/boot/trap.h"
 #include "guest/boot/fault.h"
+#include "guest/linux/channel.h"
 #include "guest/linux/process.h"
 #include "guest/linux/signal.h"
 #include "guest/mm/vm.h"
@@ -77,6 +78,9 @@ static void page_fault(struct registers *registers)
     if (!error)
         return;
     if (!user) {
+        /* A system call that was to write there: it is the memory that is wrong, not the address. */
+        if (error == -ENOMEM && !channel_busy())
+            process_out_of_memory();
         if (landing_find(registers))
             return;
         fault_kernel(registers, address);

@@ -361,14 +361,19 @@ bool channel_log(const char *line, size_t size)
     return true;
 }
 
-void channel_exit(int status)
+bool channel_busy(void)
+{
+    return sending;
+}
+
+void channel_exit(int status, enum exit_reason reason)
 {
     uint32_t number = (uint32_t)status;
     evtchn_port_t port = vchan_port();
     uint64_t deadline = time_now() + EXIT_TIMEOUT;
 
     assert(!sending);
-    channel_put(FRAME_EXIT, 0, NULL, 0, &number, sizeof number);
+    channel_put(FRAME_EXIT, reason, NULL, 0, &number, sizeof number);
     while (!vchan_ended() && time_now() < deadline) {
         event_take(port);
         event_wait(&port, 1, deadline);

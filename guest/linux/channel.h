@@ -58,6 +58,9 @@ extern char *channel_data;
 bool channel_log(const char *line, size_t size);
 
 /* The last word, `status` as waitpid gives it; returns if the domain is not destroyed then. */
-void channel_exit(int status);
+void channel_exit(int status, enum exit_reason reason);
+
+/* Whether a frame is on its way out: nothing else can be said until it is. */
+bool channel_busy(void);
 
 #endif

@@ -33,6 +33,7 @@ bool counters_shown;
 const char *process_hostname = "caravan";
 
 static uint64_t process_started;
+static enum exit_reason end_reason;
 
 /* The end */
 
@@ -63,7 +64,7 @@ static void process_end(int status)
         descriptor_replace(i, NULL);
     device_ethq_stop();
     if (channel_on)
-        channel_exit(status);
+        channel_exit(status, end_reason);
     /* Under QEMU with -no-reboot, as dom0, a reboot ends the emulator; a power-off would leave it. */
     boot_shutdown(boot_is_dom0() ? SHUTDOWN_reboot : SHUTDOWN_poweroff);
 }
@@ -92,6 +93,7 @@ void process_out_of_memory(void)
               counts.total * 4, vm_resident * 4, vm_reserved * 4, counts.tables * 4,
               counts.kernel * 4,
               (counts.total - counts.free - vm_resident - counts.tables - counts.kernel) * 4);
+    end_reason = EXIT_OUT_OF_MEMORY;
     process_killed(SIGKILL);
 }
 

@@ -63,6 +63,13 @@ bool event_take(evtchn_port_t port)
     return true;
 }
 
+void event_set(evtchn_port_t port)
+{
+    if (port < PORTS)
+        __atomic_fetch_or(&shared_info.evtchn_pending[port / 64], 1ul << port % 64,
+                          __ATOMIC_SEQ_CST);
+}
+
 int event_wait(const evtchn_port_t *ports, unsigned count, uint64_t deadline)
 {
     struct sched_poll op = {

@@ -35,6 +35,9 @@ int event_notify(evtchn_port_t port);
  * published before it rang is visible when this returns true. */
 bool event_take(evtchn_port_t port);
 
+/* Make it pending, as the peer's notification does: for an event that was taken with what it told of only partly looked at. */
+void event_set(evtchn_port_t port);
+
 /* The same question, leaving the event pending. */
 bool event_pending(evtchn_port_t port);
 

@@ -175,7 +175,7 @@ static int error_number(void)
 }
 
 /* One request and its reply, which is then in `payload`. Its length, or a negative errno. */
-static int request(uint32_t type, uint32_t transaction, const struct part *parts, unsigned count)
+static int exchange(uint32_t type, uint32_t transaction, const struct part *parts, unsigned count)
 {
     static uint32_t number;
     uint64_t deadline = time_now() + REPLY_TIMEOUT;
@@ -205,6 +205,16 @@ static int request(uint32_t type, uint32_t transaction, const struct part *parts
     log_error("xenstore does not answer: it is not used any more");
     dead = true;
     return error;
+}
+
+/* One event may have told of the reply and of watch events before and behind it: whoever waits for these is to find it pending. */
+static int request(uint32_t type, uint32_t transaction, const struct part *parts, unsigned count)
+{
+    int result = exchange(type, transaction, parts, count);
+
+    if (port && !dead && (events || response_filled()))
+        event_set(port);
+    return result;
 }
 
 static struct part text_part(const char *text)

@@ -3,7 +3,7 @@
  * launch/root/allow.c: the list of those who may have domains.
  *
  *   # who     how much
- *   alice     domains=16 memory=8192 bridge=xenbr0,xenbr1
+ *   alice     domains=16 memory=8192 bridge=xenbr0,xenbr1 cpus=1-7
  *   @mpi      domains=4
  *   1234
  *
@@ -106,6 +106,13 @@ static bool take_bridges(char *list, struct strings *bridges)
     return bridges->count > 0;
 }
 
+static bool take_cpus(const char *list, char **cpus)
+{
+    free(*cpus);
+    *cpus = text_copy(list);
+    return domain_cpu_count(list) > 0;
+}
+
 /* What stands behind the name. */
 static bool take_limit(char *word, struct root_allowance *allowance)
 {
@@ -115,6 +122,8 @@ static bool take_limit(char *word, struct root_allowance *allowance)
         allowance->domains = (unsigned)value;
     else if (strncmp(word, "memory=", 7) == 0 && number(word + 7, UINT32_MAX, &value))
         allowance->memory = value;
+    else if (strncmp(word, "cpus=", 5) == 0)
+        return take_cpus(word + 5, &allowance->cpus);
     else
         return strncmp(word, "bridge=", 7) == 0 && take_bridges(word + 7, &allowance->bridges);
     return true;
@@ -149,6 +158,8 @@ static const char *take_line(char *line, const char **who, struct root_allowance
 void root_allowance_clear(struct root_allowance *allowance)
 {
     strings_clear(&allowance->bridges);
+    free(allowance->cpus);
+    allowance->cpus = NULL;
 }
 
 int root_allow_read(const char *path, const struct root_peer *peer,

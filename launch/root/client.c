@@ -171,6 +171,10 @@ static enum held_state root_look_at(struct held *held, char *error, size_t size)
     }
     if (with >= 0)
         close(with);
+    if (answer.kind == ROOT_SHUTDOWN) {
+        held->shutdown = true;
+        return now;
+    }
     if (answer.kind == ROOT_ENDED && !*answer.text)
         return HELD_ENDED;
     snprintf(error, size, "domain %s: %.900s", held->name,

@@ -29,7 +29,7 @@
 
 /* ---- between a user's process and its session: packets of a Unix socket ------------------------- */
 
-enum { ROOT_VERSION = 1, ROOT_MAX_BRIDGE = 16, ROOT_MAX_TEXT = 1024 };
+enum { ROOT_VERSION = 2, ROOT_MAX_BRIDGE = 16, ROOT_MAX_TEXT = 1024 };
 
 enum root_request_kind {
     ROOT_LOOK =
@@ -56,7 +56,8 @@ enum root_answer_kind {
     ROOT_NO,      /* `text` says why. The last */
     ROOT_CHANNEL, /* a descriptor comes with it: the bytes of the control channel */
     ROOT_ENDED, /* the domain has ended; `text`, where there is one, says why. ROOT_DESTROY is still due */
-    ROOT_GONE, /* nothing of it is left. The last */
+    ROOT_GONE,     /* nothing of it is left. The last */
+    ROOT_SHUTDOWN, /* somebody wants it to shut down. Once */
 };
 
 struct root_answer {
@@ -103,6 +104,7 @@ struct root_allowance {
     unsigned domains;
     uint64_t memory;        /* MiB in all; UINT64_MAX: what the host has */
     struct strings bridges; /* none: any */
+    char *cpus;             /* a list of processors; NULL: any */
 };
 
 /* What the list `path` says of this user; the first line that fits is the one. 0; -EACCES: none does; or another negative errno: the

@@ -48,6 +48,7 @@ struct session {
     int order;     /* to the relay; -1: it was told to come to an end */
     int bytes;     /* the user's end of what it moves; -1: given */
     bool serving;  /* the relay was told the domain */
+    bool shutdown; /* the user's process was told that somebody wants it to shut down */
     bool released; /* the user's process wants the domain destroyed, or has gone */
 };
 
@@ -193,6 +194,20 @@ static bool choose_bridge(struct session *session, struct root_answer *yes)
     return true;
 }
 
+static bool check_cpu(struct session *session)
+{
+    const struct root_allowance *allowance = &session->allowance;
+    int cpu = session->request.cpu;
+
+    if (!allowance->cpus || cpu < 0 || domain_cpu_listed(allowance->cpus, (unsigned)cpu))
+        return true;
+    return refuse(
+        session,
+        "user %s may not use processor %d on this host: leave out --cpus, use some of %s, or"
+        " ask the administrator (cpus= in line %u of the list of allowed users)",
+        session->peer->name, cpu, allowance->cpus, allowance->line);
+}
+
 /* What would be, without doing anything. */
 static void look(struct session *session)
 {
@@ -215,8 +230,12 @@ static void look(struct session *session)
         refuse(session, "%s", error);
     else if (access(kernel, R_OK) < 0)
         refuse(session, "the guest kernel %s: %s", kernel, strerror(errno));
-    else if (choose_bridge(session, &yes))
+    else if (choose_bridge(session, &yes)) {
+        /* One beside them, as for dom0. */
+        if (session->allowance.cpus)
+            yes.processors = domain_cpu_count(session->allowance.cpus) + 1;
         answer(session, &yes, -1);
+    }
     free(kernel);
 }
 
@@ -273,7 +292,7 @@ static bool make(struct session *session)
     char ramdisk[64], cpu[16], uuid[DOMAIN_MAX_UUID], error[1024], *kernel;
     bool made;
 
-    if (!choose_bridge(session, &yes))
+    if (!check_cpu(session) || !choose_bridge(session, &yes))
         return false;
     session->held = held_by_xl(false, error, sizeof(error));
     if (!session->held)
@@ -289,6 +308,7 @@ static bool make(struct session *session)
                                     .process = request->process,
                                     .memory = request->memory,
                                     .cpus = request->cpu < 0 ? NULL : cpu,
+                                    .among = session->allowance.cpus,
                                     .bridge = yes.bridge,
                                     .mtu = yes.mtu,
                                     .kernel = kernel,
@@ -392,6 +412,12 @@ static void serve(struct session *session)
         if (state == HELD_ENDED) {
             tell_end(session, "");
             return;
+        }
+        if (held->shutdown && !session->shutdown) {
+            struct root_answer shutdown = {.kind = ROOT_SHUTDOWN};
+
+            session->shutdown = true;
+            answer(session, &shutdown, -1);
         }
         if (state == HELD_SERVES && !session->serving) {
             int domain = held_domain(held);

@@ -3,6 +3,7 @@
 job ends. Xen is played by fake_xl, fake_xenstore, fake_xenvchan and fake_guest here; tests/xen has the real one."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -127,6 +128,16 @@ class Runs(DomuTest):
             self.assertRegex(text, r'vif=\["mac=06:(..:){4}0' + str(rank) + ',bridge=xenbr0,mtu=1500"]')
             self.assertIn(f'kernel="{self.place}/lib/caravan/caravan-guest"', text)
 
+    def test_phases(self):
+        self.run_mpirun("--domu", "--report-phases", "-n", 2, "sleep", 0.3)
+        lines = self.errors.splitlines()
+        self.assertEqual(len(lines), 6, lines)  # two of them are the kernel's
+        self.assertRegex(self.errors, r"(?m)^mpirun: host \S+: pack \d+\.\d\d s$")
+        for rank in range(2):
+            phases = re.search(rf"(?m)^mpirun: rank {rank} on .*: create (\S+) s, boot (\S+) s, run (\S+) s, destroy (\S+) s$", self.errors)
+            self.assertGreaterEqual(float(phases[3]), 0.3)
+        self.assertGreaterEqual(float(re.search(r"from start to end (\S+) s$", lines[-1])[1]), 0.3)
+
     def test_input(self):
         text = "line\n" * 200000
         self.assertEqual(self.run_mpirun("--domu", "-n", 1, "cat", input=text), text)
@@ -230,6 +241,9 @@ class Ends(DomuTest):
 
     def test_mpirun_killed(self):
         self.run_until(lambda process: process.kill(), -9)
+        # The fewest that do it: on a busy host each is a good part of the time that an end takes.
+        with open(self.domains + "/.calls") as calls:
+            self.assertEqual(sorted(calls.read().split()), ["create"] * 2 + ["destroy"] * 2 + ["info", "list"])
 
     def test_agent_killed(self):
         err = self.run_until(lambda process: os.kill(self.children(process.pid)[0], signal.SIGKILL), 1)
@@ -254,6 +268,26 @@ class Ends(DomuTest):
             subprocess.run([self.place + "/bin/xl", "destroy", name], env=self.environment, check=True)
         err = self.run_until(end, 137)
         self.assertRegex(err, "domain caravan-.* has ended without an exit status")
+
+    def shut_down(self, program, status, command="shutdown"):
+        process = self.start("--domu", "-n", 1, "sh", "-c", "echo up; " + program)
+        self.assertEqual(process.stdout.readline(), "up\n")
+        name = [n for n in os.listdir(self.domains) if n.isdigit()][0]
+        subprocess.run([self.place + "/bin/xl", command, name], env=self.environment, check=True)
+        out, err = process.communicate(timeout=LIMIT)
+        self.assertEqual(process.returncode, status, err)
+        self.assertRegex(err, "domain caravan-.* was told to shut down")
+        return out, err
+
+    def test_domain_shut_down(self):
+        self.assertIn("was killed by signal 15", self.shut_down("exec sleep 30", 128 + 15)[1])
+        self.assertIn("was killed by signal 15", self.shut_down("exec sleep 30", 128 + 15, "reboot")[1])
+        # The program may have something to do first, as on any system.
+        self.assertEqual(self.shut_down("trap 'echo done; exit' TERM; while :; do sleep 0.05; done", 0)[0], "done\n")
+
+    def test_domain_shut_down_and_does_not(self):
+        err = self.shut_down("trap '' TERM; while :; do sleep 0.05; done", 128 + 9)[1]
+        self.assertIn("its program has not ended within 5 s and is killed", err)
 
     def test_leftovers(self):
         self.environment["FAKE_SET_UP"] = self.place + "/set-up"
@@ -282,6 +316,13 @@ class Guests(DomuTest):
 
     def test_version(self):
         self.ends("version", "do not fit together: launcher 1, kernel 77", 1)
+
+    def test_reason(self):
+        self.ends("reason", "do not understand each other", 1)
+
+    def test_starved(self):
+        self.ends("starved", r"(?s)caravan: domain caravan-\S+-0 has run out of memory: --mem 128 is too little for sleep\n"
+                  "mpirun: rank 0 on .* was killed by signal 9", 137)
 
     def test_vanishes(self):
         self.ends("vanish", "has ended without an exit status", 137)

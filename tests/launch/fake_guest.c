@@ -4,8 +4,9 @@
  * socket, as the guest kernel does on a vchan, and runs the program that it is told to as a process of this host.
  *
  * With FAKE_GUEST in the program's environment it misbehaves: `mute` (no channel at all), `noise`, `version`, `flood` (more
- * output than it was granted), `vanish` (the channel closes without an exit status); `file=PATH` has it write a file on the host
- * through the channel, read it again and print it.
+ * output than it was granted), `reason` (an exit for a reason that does not exist), `starved` (an exit for lack of memory), `vanish`
+ * (the channel closes without an exit status); `file=PATH` has it write a file on the host through the channel, read it again and
+ * print it.
  */
 #include "launch/guest_frames.h"
 
@@ -143,6 +144,10 @@ static void misbehave(const char *how)
         put(0, 0, "what?", 5);
     for (int i = 0; strcmp(how, "flood") == 0 && i < 4; i++)
         put(FRAME_OUTPUT, 1, flood, sizeof(flood));
+    if (strcmp(how, "reason") == 0)
+        put_number(FRAME_EXIT, EXIT_OUT_OF_MEMORY + 1, SIGKILL);
+    if (strcmp(how, "starved") == 0)
+        put_number(FRAME_EXIT, EXIT_OUT_OF_MEMORY, SIGKILL);
     if (strcmp(how, "vanish") == 0)
         exit(0);
     if (strncmp(how, "file=", 5) == 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * tests/launch/fake_xenstore.c: so much of libxenstore as launch/xenlib.c uses, over the directory that fake_xl keeps.
+ * tests/launch/fake_xenstore.c: so much of libxenstore as launch/xenlib.c uses, over the directory that fake_xl keeps. A domain's
+ * control/shutdown is the file shutdown-NUMBER there.
  */
 #include <dirent.h>
 #include <stdbool.h>
@@ -17,6 +18,8 @@ bool xs_watch(void *store, const char *path, const char *token);
 char **xs_check_watch(void *store);
 void *xs_read(void *store, unsigned transaction, const char *path, unsigned *length);
 char **xs_directory(void *store, unsigned transaction, const char *path, unsigned *count);
+bool xs_write(void *store, unsigned transaction, const char *path, const void *value,
+              unsigned length);
 bool xs_is_domain_introduced(void *store, unsigned domain);
 
 static int changes = -1;
@@ -65,8 +68,10 @@ void *xs_read(void *store, unsigned transaction, const char *path, unsigned *len
 
     if (sscanf(path, "/local/domain/%d/%63s", &domain, key) != 2)
         return NULL;
-    place_of(place, strcmp(key, "name") == 0 ? "name-" : "socket-", domain);
-    if (strcmp(key, "name") != 0)
+    bool named = strcmp(key, "name") == 0 || strcmp(key, "control/shutdown") == 0;
+
+    place_of(place, !named ? "socket-" : *key == 'n' ? "name-" : "shutdown-", domain);
+    if (!named)
         return access(place, F_OK) == 0 ? strdup("7") : NULL;
     file = fopen(place, "re");
     if (!file)
@@ -75,6 +80,23 @@ void *xs_read(void *store, unsigned transaction, const char *path, unsigned *len
         name[0] = '\0';
     fclose(file);
     return strdup(name);
+}
+
+bool xs_write(void *store, unsigned transaction, const char *path, const void *value,
+              unsigned length)
+{
+    char place[256];
+    int domain;
+    FILE *file;
+
+    if (sscanf(path, "/local/domain/%d/control/shutdown", &domain) != 1)
+        return false;
+    place_of(place, "shutdown-", domain);
+    file = fopen(place, "we");
+    if (!file)
+        return false;
+    fwrite(value, 1, length, file);
+    return fclose(file) == 0;
 }
 
 char **xs_directory(void *store, unsigned transaction, const char *path, unsigned *count)

@@ -6,6 +6,7 @@ in domu_test; mpirun runs as user 65534, without xl, without Xen's libraries."""
 import fcntl
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -131,7 +132,7 @@ class RootAgentTest(DomuTest):
         self.addCleanup(end.close)
         return end
 
-    def request(self, kind=MAKE, version=1, job=0xabc, process=0, memory=64, count=0, cpu=-1, zero=0, bridge=b""):
+    def request(self, kind=MAKE, version=2, job=0xabc, process=0, memory=64, count=0, cpu=-1, zero=0, bridge=b""):
         return struct.pack("<6IiI16s", version, kind, job, process, memory, count, cpu, zero, bridge)
 
     def ramdisk(self, content=b"070701" + b"0" * 200, seals=None, size=None):
@@ -267,7 +268,7 @@ class Refusals(RootAgentTest):
 
     def test_a_list_that_cannot_be_used(self):
         for text in (f"{USER} doamins=3", f"{USER}\nother domains=-1", f"{USER} bridge=a,,b/c", f"{USER}\n@ x=1",
-                     f"{USER} memory=99999999999", f"{USER} domains", f"{USER}\nx\0y"):
+                     f"{USER} memory=99999999999", f"{USER} cpus=3-1", f"{USER} cpus=", f"{USER} domains", f"{USER}\nx\0y"):
             self.allow(text)
             self.refused("allow is not (used|a text)", "-n", 1, "true")
         self.allow(f"{USER}\n", 0o664)
@@ -286,6 +287,15 @@ class Refusals(RootAgentTest):
         self.refused("may not use the bridge br9 on this host: leave out --bridge", "-n", 1, "--bridge", "br9", "true")
         self.allow(f"{USER} bridge=br9\n")
         self.refused("there is no bridge br9; name one of these with --bridge: xenbr0", "-n", 1, "true")
+
+    def test_processors(self):
+        self.allow(f"{USER} cpus=2-3,5\n")
+        self.run_mpirun("--domu", "-n", 1, "true")
+        self.run_mpirun("--domu", "--cpus", "5", "-n", 1, "true")
+        self.assertEqual(sorted(re.search('cpus="(.*)"', text)[1] for text in self.configurations().values()), ["2-3,5", "5"])
+        self.run_mpirun("--domu", "--cpus", "3-4", "-n", 2, "true", status=1)
+        self.assertRegex(self.errors, r"user nobody \(65534\) may not use processor 4 on this host: .*some of 2-3,5,.*line 1 of")
+        self.assertRegex(self.errors, r"rank 1 on \S+ \(domain caravan-[0-9a-f]{8}-1\.65534, true\)")
 
     def test_limits_over_jobs(self):
         self.allow(f"{USER} domains=2 memory=100\n{OTHER}\n")
@@ -446,6 +456,12 @@ class Ends(RootAgentTest):
             subprocess.run([self.place + "/bin/xl", "destroy", name], env=self.environment, check=True)
         self.run_until(end, 137, "domain caravan-.* has ended without an exit status")
 
+    def test_domain_shut_down(self):
+        def end(process):
+            name = sorted(n for n in os.listdir(self.domains) if n.isdigit())[0]
+            subprocess.run([self.place + "/bin/xl", "shutdown", name], env=self.environment, check=True)
+        self.run_until(end, 143, r"domain caravan-\S+\.65534 was told to shut down")
+
     def test_guests_that_are_not_as_they_should_be(self):
         for how, status, pattern in (("noise", 1, "do not understand each other"), ("flood", 1, "do not understand"),
                                      ("vanish", 137, "has ended without"), ("version", 1, "launcher 1, kernel 77")):
@@ -475,8 +491,8 @@ class Hostile(RootAgentTest):
                        self.request(bridge=b"a" * 16), self.request(bridge=b"xen\0br0"), self.request(bridge=b"a,b=c"),
                        self.request(bridge=b'x"]\nextra="'), self.request(bridge=b".."), self.request(bridge=b"a b")):
             self.no("the request is not understood", packet, [self.ramdisk()])
-        self.no(r"different versions \(7 and 1\)", self.request(version=7))
-        self.no(r"different versions", b"\2\0\0\0")
+        self.no(r"different versions \(7 and 2\)", self.request(version=7))
+        self.no(r"different versions", b"\1\0\0\0")
         self.serves()
 
     def test_initrds(self):

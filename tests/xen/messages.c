@@ -2,7 +2,7 @@
  *
  * messages exchange: every rank sends messages of all lengths to every other one until the standard input of rank 0 ends, and checks
  * what comes: each once, whole and in order, and all of them. messages ping COUNT: ranks 0 and 1 send a message to and fro, and
- * rank 0 prints half of the median time.
+ * rank 0 prints half of the median time. messages spin COUNT: the same, but a rank that waits polls and never sleeps.
  *
  * For domains that mpirun makes. Progress lines (`messages: 1000`) are for the test, which makes trouble meanwhile; the
  * last lines of each rank are its counters.
@@ -161,7 +161,18 @@ static int compare(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static void ping(uint64_t count)
+/* Poll as long as a message is awaited that has not come, or sleep after a while. */
+static void await(uint64_t i, bool spin)
+{
+    while (pings == i) {
+        if (spin)
+            must(am_poll(am), "am_poll");
+        else
+            must(am_wait(am, UINT64_MAX), "am_wait");
+    }
+}
+
+static void ping(uint64_t count, bool spin)
 {
     uint64_t *times = calloc(count, sizeof(*times)), number = 0;
 
@@ -171,13 +182,13 @@ static void ping(uint64_t count)
         uint64_t began = now();
         int result;
 
-        while (am_self(am) == 1 && pings == i)
-            must(am_wait(am, UINT64_MAX), "am_wait");
+        if (am_self(am) == 1)
+            await(i, spin);
         while ((result = am_request(am, !am_self(am), PING, &number, 1, NULL, 0)) == -EAGAIN)
             must(am_wait(am, now() + 1000000), "am_wait");
         must(result, "am_request");
-        while (am_self(am) == 0 && pings == i)
-            must(am_wait(am, UINT64_MAX), "am_wait");
+        if (am_self(am) == 0)
+            await(i, spin);
         times[i] = (now() - began) / 2;
     }
     if (am_self(am) == 0) {
@@ -212,7 +223,7 @@ int main(int argc, char **argv)
 
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (argc < 2 || (strcmp(argv[1], "exchange") != 0 && !count)) {
-        fprintf(stderr, "usage: messages exchange | ping COUNT\n");
+        fprintf(stderr, "usage: messages exchange | ping COUNT | spin COUNT\n");
         return 2;
     }
     must(am_open(&am, NULL), "am_open");
@@ -224,7 +235,7 @@ int main(int argc, char **argv)
     if (am_size(am) > MOST)
         return 2;
     if (count)
-        ping(count);
+        ping(count, strcmp(argv[1], "spin") == 0);
     else
         exchange();
     must(am_drain(am), "am_drain");

@@ -7,6 +7,7 @@ takes too long in CI: files of 100 MB, hpcc on four ranks, 200 jobs in a row.
 """
 import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -23,6 +24,7 @@ import hpcc_test  # noqa: E402
 LONG = "RANKS_LONG" in os.environ
 MESSAGES = os.path.join(BUILD, "tests/xen/messages")
 HOST_FILES = os.path.join(BUILD, "tests/xen/host_files")
+TAKE_MEMORY = os.path.join(BUILD, "tests/xen/take_memory")
 
 
 def program(name):
@@ -44,9 +46,10 @@ class Ranks(PocketCase):
         done = self.shell("""xl list | tail -n +2 | awk '{ print $1, $3 }'
             xenstore-ls | wc -l; ls -A /run/caravan | wc -l; ls /sys/class/net | wc -l
             cat /proc/[0-9]*/comm 2>/dev/null | grep -cE '^(caravan|mpirun|xl)'; xl info free_memory
-            grep -c xen-dyn /proc/interrupts""")  # dom0's event channels
+            grep -c xen-dyn /proc/interrupts # dom0's event channels
+            xl dmesg -c >/dev/null; xl debug-keys g; xl dmesg | grep -cE '\\[0x[0-9a-f]+\\]|grant-table for'""")  # grants, and tables of them
         self.assertEqual(done.stderr, "", done.stdout)
-        self.assertNotRegex(done.stdout, r"(?m)^0\n\Z")
+        self.assertNotRegex(done.stdout, r"(?m)^0\n(\d+\n)?\Z")
         return done.stdout
 
     # --- A program and its streams ---------------------------------------------
@@ -71,6 +74,20 @@ class Ranks(PocketCase):
         words = [f"argument number {i}" for i in range(3000)]
         out = self.good("-n", 1, "sh", "-c", 'echo $#; shift 2998; echo "$1"', "sh", *words)
         self.assertEqual(out, "3000\nargument number 2998\n")
+
+    def test_1_too_little_memory(self):
+        for how in "touch", "read":
+            done = self.mpirun("-n", 1, "--mem", 32, TAKE_MEMORY, how)
+            self.assertEqual((done.stdout, done.returncode), ("begins\n", 128 + signal.SIGKILL), done.stderr)
+            self.assertRegex(done.stderr, "caravan: domain caravan-.*-0 has run out of memory: --mem 32 is too little for .*take_memory")
+        self.assertEqual(self.good("-n", 1, "--mem", 32, TAKE_MEMORY, "ask"), "begins\nrefused\n")
+        # With the least that is asked for a program runs; with 3.5 MB of arguments beside it, it cannot even be started.
+        need = int(re.search("at least --mem ([0-9]+),", self.mpirun("-n", 1, "--mem", 1, "true").stderr)[1])
+        self.good("-n", 1, "--mem", need, "true")
+        done = self.mpirun("-n", 1, "--mem", need, "true", *["x" * 100000] * 35, preexec_fn=lambda: resource.setrlimit(
+            resource.RLIMIT_STACK, (64 << 20, resource.RLIM_INFINITY)))  # of which Linux lets arguments be a quarter
+        self.assertEqual(done.returncode, 128 + signal.SIGKILL, done.stderr)
+        self.assertIn(f"has run out of memory: --mem {need} is too little for true", done.stderr)
 
     # --- The host's files ---------------------------------------------------------
 
@@ -154,16 +171,19 @@ class Ranks(PocketCase):
     def test_4_two_agents_are_two_nodes(self):
         self.good("--host", "a,b", "-n", 4, program("stress_coll"), 4, 3, timeout=200)
 
-    def test_4_messages_outlive_outages(self):
-        """The interface of one goes down and up, its backend away and back: every message arrives once, whole and in order."""
-        process = subprocess.Popen([MPIRUN, "--pocket", "--domu", "--cpus", "1,2", "-n", "2", MESSAGES, "exchange"],
+    def exchange(self, *options):
+        """A job of two that exchange messages: the process (with `all_lines()`, what it said until its end), a call that waits for
+        it to say more, and one that runs a script in dom0 with rank 1's domain in $id."""
+        process = subprocess.Popen([MPIRUN, "--pocket", "--domu", "--cpus", "1,2", "-n", "2", *options, MESSAGES, "exchange"],
                                    env=self.environment, cwd=self.work, stdin=subprocess.PIPE,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        for clean_up in (process.stdout.close, process.stderr.close, process.kill):
+        for clean_up in (process.stdin.close, process.stdout.close, process.stderr.close, process.kill):
             self.addCleanup(clean_up)
         lines = []
         reader = threading.Thread(target=lambda: lines.extend(iter(process.stdout.readline, "")))
         reader.start()
+        self.addCleanup(reader.join)
+        self.addCleanup(process.kill)
 
         def progress():
             count, end = len(lines) + 2, time.monotonic() + 60
@@ -174,9 +194,16 @@ class Ranks(PocketCase):
 
         def trouble(script):
             done = self.shell("set -e; id=$(xl list | awk '/caravan-.*-1 / { print $2 }'); " + script)
-            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            return done.stdout
 
         progress()
+        process.all_lines = lambda: (reader.join(), lines)[1]
+        return process, progress, trouble
+
+    def test_4_messages_outlive_outages(self):
+        """The interface of one goes down and up, its backend away and back: every message arrives once, whole and in order."""
+        process, progress, trouble = self.exchange()
         trouble("ip link set vif$id.0 down; usleep 500000; ip link set vif$id.0 up")
         progress()
         trouble("vif=/local/domain/$id/device/vif/0; mac=$(xenstore-read $vif/mac); mtu=$(xenstore-read $vif/mtu);"
@@ -184,9 +211,23 @@ class Ranks(PocketCase):
         progress()
         process.stdin.close()
         self.assertEqual((process.stderr.read(), process.wait(60)), ("", 0))
-        reader.join()
         for rank in range(2):
-            self.assertRegex("".join(lines), rf"(?m)^messages: {rank}: .* wire_frames_resent [1-9]")
+            self.assertRegex("".join(process.all_lines()), rf"(?m)^messages: {rank}: .* wire_frames_resent [1-9]")
+
+    def test_4_paused_saved_and_shut_down(self):
+        """What xl does to a rank: a pause is waited for, longer than a peer would be without an answer; a save fails and does no harm; a
+        shutdown ends it."""
+        process, progress, trouble = self.exchange("--peer-timeout", "2")
+        trouble("xl pause $id; sleep 4; xl list $id | grep -q -- --p---; xl unpause $id")
+        progress()
+        said = trouble("! xl save $id /run/saved 2>&1; xl list $id; rm -f /run/saved")
+        self.assertIn("Failed to save domain", said)
+        progress()
+        trouble("xl shutdown $id")
+        self.assertEqual(process.wait(30), 128 + signal.SIGTERM)
+        error = process.stderr.read()
+        self.assertRegex(error, "caravan: domain caravan-.*-1 was told to shut down")
+        self.assertRegex(error, r"mpirun: rank 1 on pocket \(domain .*\) was killed by signal 15")
 
     # --- Ends ---------------------------------------------------------------------------
 

@@ -56,6 +56,19 @@ static int take(struct am_port *to)
     return value;
 }
 
+static uint64_t counted(const struct am_port *of, const char *wanted)
+{
+    const char *name;
+
+    for (unsigned i = 0;; i++) {
+        uint64_t value = of->ops->counter(of, i, &name);
+
+        require(name != NULL);
+        if (strcmp(name, wanted) == 0)
+            return value;
+    }
+}
+
 START_TEST(one_doorbell_a_burst)
 {
     ck_assert_uint_eq(port[0]->mtu, MTU);
@@ -79,6 +92,8 @@ START_TEST(one_doorbell_a_burst)
     ck_assert_int_eq(port[0]->ops->tx_flush(port[0]), 0);
     ck_assert_uint_eq(net.end[0].doorbells, 2);
     ck_assert_uint_eq(net.end[0].calls + net.end[1].calls, 0);
+    ck_assert_uint_eq(counted(port[0], "netfront_doorbells"), 2);
+    ck_assert_uint_eq(counted(port[0], "netfront_turns"), 0);
 }
 END_TEST
 
@@ -157,6 +172,7 @@ START_TEST(lost_connection)
         ck_assert(put(port[0], 2));
     ck_assert_int_eq(port[0]->ops->tx_flush(port[0]), 0);
     ck_assert_uint_gt(net.end[0].calls, 0);
+    ck_assert_uint_eq(counted(port[0], "netfront_turns"), net.end[0].calls);
     ck_assert_uint_eq(net.end[0].doorbells, 0);
     ck_assert_int_eq(take(port[0]), -1);
 
