@@ -89,6 +89,7 @@ int core_init(const struct core_predefined *predefined, int level, int *provided
     predefine();
     receive_handlers();
     send_handlers();
+    call_handlers();
     waiting_answer();
     core_unlock();
     core.initialized = true;
