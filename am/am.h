@@ -209,7 +209,8 @@ AM_API int am_wait(struct am *am, uint64_t deadline);
 /* Wait until every frame this process sent was acknowledged, serving others meanwhile. 0 or an error. */
 AM_API int am_drain(struct am *am);
 
-/* Wait until every process of the job is here, serving others meanwhile. Collective. */
+/* Wait until every process of the job is here, serving others meanwhile. Collective. -EHOSTDOWN: one is down, and the launcher, which is
+ * not ours, does not know of it. */
 AM_API int am_fence(struct am *am);
 
 /* Mutual exclusion for AM_THREADS; nothing otherwise. am_wait releases the lock while it sleeps, and wakes when

@@ -114,6 +114,8 @@ struct launcher_ops {
     int (*offer_ring)(struct am *am, uint32_t peer, int fd, size_t bytes);
     /* Say that we are there; `fenced` is set once everybody is. */
     int (*fence_enter)(struct am *am);
+    /* It knows of no process that is out of reach: a fence may never end once there is one. */
+    bool fence_may_hang;
     void (*abort)(struct am *am, int status, const char *text);
     /* Say goodbye; waits for the answer. */
     void (*leave)(struct am *am);

@@ -294,6 +294,7 @@ const struct launcher_ops pmi_ops = {
     .wait_on = pmi_wait_on,
     .offer_ring = peers_offer,
     .fence_enter = pmi_fence_enter,
+    .fence_may_hang = true,
     .abort = pmi_abort,
     .leave = pmi_leave,
 };

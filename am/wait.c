@@ -19,8 +19,9 @@
 #include "control/control.h"
 
 enum {
-    WORK_NAP = 200000,    /* ns: between two attempts at what found no room */
-    POLLS_PER_CLOCK = 32, /* polls between two looks at the clock */
+    WORK_NAP = 200000,      /* ns: between two attempts at what found no room */
+    FENCE_LOOK = 250000000, /* ns: from one look for peers that are down to the next */
+    POLLS_PER_CLOCK = 32,   /* polls between two looks at the clock */
 };
 
 void am_lock(struct am *am)
@@ -229,6 +230,41 @@ int am_drain(struct am *am)
     return am->broken;
 }
 
+/* A process that is down, or the number of processes. */
+static uint32_t process_down(const struct am *am)
+{
+    uint32_t process = 0;
+
+    while (process < am->job.size && !am->peers[process].down)
+        process++;
+    return process;
+}
+
+/* A launcher's fence that may never end: for as long as all are in reach, and then for the peers' timeout. */
+static int fence_wait(struct am *am)
+{
+    uint64_t deadline = AM_FOREVER;
+    int result = 0;
+
+    while (result >= 0 && !am->fenced) {
+        uint64_t now = am_now(am);
+        uint32_t down = process_down(am);
+
+        if (down < am->job.size && deadline == AM_FOREVER)
+            deadline = now + am->job.timeout;
+        if (now >= deadline) {
+            am_complain(
+                am,
+                "process %u on %s is down, and the launcher's barrier has not ended for %.1f s "
+                "since: leaving without the others",
+                down, am_host(am, down), (double)am->job.timeout / 1e9);
+            return -EHOSTDOWN;
+        }
+        result = am_wait(am, now + FENCE_LOOK < deadline ? now + FENCE_LOOK : deadline);
+    }
+    return result < 0 ? result : 0;
+}
+
 int am_fence(struct am *am)
 {
     int result;
@@ -237,6 +273,8 @@ int am_fence(struct am *am)
         return am->broken;
     am->fenced = false;
     result = am->launcher->fence_enter(am);
+    if (result >= 0 && am->launcher->fence_may_hang && am->wire)
+        return fence_wait(am);
     while (result >= 0 && !am->fenced)
         result = am_wait(am, AM_FOREVER);
     return result < 0 ? result : 0;

@@ -53,6 +53,8 @@ static inline struct status *status_of(MPI_Status *status)
  * MPI_COMM_WORLD where that is no communicator. Returns `error`, where it returns. */
 int raise_comm(struct comm *comm, const char *call, int error) __attribute__((cold));
 int raise_world(const char *call, int error) __attribute__((cold));
+/* Of MPI_Finalize, with what was the handler of MPI_COMM_WORLD: it returns the error, or ends the job. */
+int raise_at_end(const struct errhandler *handler, const char *call, int error);
 int raise_win(MPI_Win win, const char *call, int error) __attribute__((cold));
 int raise_file(MPI_File file, const char *call, int error) __attribute__((cold));
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "check.h"
+#include "fortran.h"
 
 /* By key value; NULL where the attribute has no value. MPI_LASTUSEDCODE is error_last_used. */
 static struct {
@@ -66,7 +67,8 @@ static int release(const char *call, enum object_kind kind, int *keyval)
 
 /* ---- communicators ---------------------------------------------------------------------------------- */
 
-static int comm_get(const char *call, struct comm *comm, int keyval, void *value, int *flag)
+static int comm_get(const char *call, struct comm *comm, int keyval, enum attribute_form form,
+                    void *value, int *flag)
 {
     bool found = false;
     int error;
@@ -80,20 +82,21 @@ static int comm_get(const char *call, struct comm *comm, int keyval, void *value
         *flag = 1;
         return MPI_SUCCESS;
     }
-    error = attribute_get(OBJECT_COMM, comm->attributes, keyval, value, &found);
+    error = attribute_get(OBJECT_COMM, comm->attributes, keyval, form, value, &found);
     if (error)
         return raise_comm(comm, call, error);
     *flag = found;
     return MPI_SUCCESS;
 }
 
-static int comm_set(const char *call, struct comm *comm, int keyval, void *value)
+static int comm_set(const char *call, struct comm *comm, int keyval, enum attribute_form form,
+                    void *value)
 {
     int error;
 
     if (!comm_ok(comm))
         return raise_comm(comm, call, comm_bad(comm));
-    error = attribute_set(OBJECT_COMM, comm, &comm->attributes, keyval, value);
+    error = attribute_set(OBJECT_COMM, comm, &comm->attributes, keyval, form, value);
     return error ? raise_comm(comm, call, error) : MPI_SUCCESS;
 }
 
@@ -123,13 +126,13 @@ EXPORT(MPI_Comm_free_keyval);
 
 int PMPI_Comm_set_attr(MPI_Comm comm, int keyval, void *value)
 {
-    return comm_set(CALL, comm, keyval, value);
+    return comm_set(CALL, comm, keyval, ATTRIBUTE_POINTER, value);
 }
 EXPORT(MPI_Comm_set_attr);
 
 int PMPI_Comm_get_attr(MPI_Comm comm, int keyval, void *value, int *flag)
 {
-    return comm_get(CALL, comm, keyval, value, flag);
+    return comm_get(CALL, comm, keyval, ATTRIBUTE_POINTER, value, flag);
 }
 EXPORT(MPI_Comm_get_attr);
 
@@ -156,13 +159,13 @@ EXPORT(MPI_Keyval_free);
 
 int PMPI_Attr_put(MPI_Comm comm, int keyval, void *value)
 {
-    return comm_set(CALL, comm, keyval, value);
+    return comm_set(CALL, comm, keyval, ATTRIBUTE_POINTER, value);
 }
 EXPORT(MPI_Attr_put);
 
 int PMPI_Attr_get(MPI_Comm comm, int keyval, void *value, int *flag)
 {
-    return comm_get(CALL, comm, keyval, value, flag);
+    return comm_get(CALL, comm, keyval, ATTRIBUTE_POINTER, value, flag);
 }
 EXPORT(MPI_Attr_get);
 
@@ -188,26 +191,43 @@ int PMPI_Type_free_keyval(int *keyval)
 }
 EXPORT(MPI_Type_free_keyval);
 
+static int type_set(const char *call, struct datatype *type, int keyval, enum attribute_form form,
+                    void *value)
+{
+    int error;
+
+    if (!type_ok(type))
+        return raise_world(call, type_bad(type));
+    error = attribute_set(OBJECT_DATATYPE, type, &type->attributes, keyval, form, value);
+    return error ? raise_world(call, error) : MPI_SUCCESS;
+}
+
+static int type_get(const char *call, struct datatype *type, int keyval, enum attribute_form form,
+                    void *value, int *flag)
+{
+    bool found = false;
+    int error;
+
+    if (!type_ok(type))
+        return raise_world(call, type_bad(type));
+    if (!value || !flag)
+        return raise_world(call, argument_null(value ? "flag" : "attribute_val"));
+    error = attribute_get(OBJECT_DATATYPE, type->attributes, keyval, form, value, &found);
+    if (error)
+        return raise_world(call, error);
+    *flag = found;
+    return MPI_SUCCESS;
+}
+
 int PMPI_Type_set_attr(MPI_Datatype type, int keyval, void *value)
 {
-    CHECK_TYPE(type);
-    FINISH(attribute_set(OBJECT_DATATYPE, type, &type->attributes, keyval, value));
+    return type_set(CALL, type, keyval, ATTRIBUTE_POINTER, value);
 }
 EXPORT(MPI_Type_set_attr);
 
 int PMPI_Type_get_attr(MPI_Datatype type, int keyval, void *value, int *flag)
 {
-    bool found = false;
-    int error;
-
-    CHECK_TYPE(type);
-    CHECK_NOT_NULL(value);
-    CHECK_NOT_NULL(flag);
-    error = attribute_get(OBJECT_DATATYPE, type->attributes, keyval, value, &found);
-    if (error)
-        return raise_world(CALL, error);
-    *flag = found;
-    return MPI_SUCCESS;
+    return type_get(CALL, type, keyval, ATTRIBUTE_POINTER, value, flag);
 }
 EXPORT(MPI_Type_get_attr);
 
@@ -217,6 +237,40 @@ int PMPI_Type_delete_attr(MPI_Datatype type, int keyval)
     FINISH(attribute_remove(OBJECT_DATATYPE, type, &type->attributes, keyval));
 }
 EXPORT(MPI_Type_delete_attr);
+
+/* ---- in Fortran's forms ----------------------------------------------------------------------------- */
+
+static int set(int kind, void *object, int keyval, enum attribute_form form, MPI_Aint value)
+{
+    if (kind == OBJECT_KIND_TYPE)
+        return type_set("MPI_Type_set_attr", object, keyval, form, (void *)value);
+    return comm_set("MPI_Comm_set_attr", object, keyval, form, (void *)value);
+}
+
+int ompi_attr_set_fint(int kind, void *object, int keyval, MPI_Fint value)
+{
+    return set(kind, object, keyval, ATTRIBUTE_INTEGER, value);
+}
+
+int ompi_attr_set_aint(int kind, void *object, int keyval, MPI_Aint value)
+{
+    return set(kind, object, keyval, ATTRIBUTE_ADDRESS, value);
+}
+
+int ompi_attr_get_aint(int kind, void *object, int keyval, MPI_Aint *value, int *flag)
+{
+    bool type = kind == OBJECT_KIND_TYPE;
+    void *found = NULL;
+    int error = type
+                    ? type_get("MPI_Type_get_attr", object, keyval, ATTRIBUTE_ADDRESS, &found, flag)
+                    : comm_get("MPI_Comm_get_attr", object, keyval, ATTRIBUTE_ADDRESS, &found,
+                               flag);
+
+    if (error != MPI_SUCCESS || !*flag)
+        return error;
+    *value = !type && keyval >= 0 && keyval < KEYVAL_FIRST ? *(int *)found : (MPI_Aint)found;
+    return MPI_SUCCESS;
+}
 
 /* ---- windows: key values can be made before there is one ------------------------------------------------ */
 

@@ -49,7 +49,8 @@ int PMPI_Cart_create(MPI_Comm comm, int ndims, const int dims[], const int perio
 
     CHECK_DIMENSIONS(comm, ndims, dims, periods);
     CHECK_NOT_NULL_COMM(comm, out);
-    error = cart_create(comm, ndims, dims, periods, &new);
+    call_enter(comm, CALL_CART_CREATE, 0, 0);
+    error = call_leave(comm, cart_create(comm, ndims, dims, periods, &new));
     return comm_made(comm, CALL, error, out, new);
 }
 EXPORT(MPI_Cart_create);
@@ -75,7 +76,8 @@ int PMPI_Cart_sub(MPI_Comm comm, const int remain[], MPI_Comm *out)
     if (grid->cart.ndims > 0)
         CHECK_NOT_NULL_COMM(comm, remain);
     CHECK_NOT_NULL_COMM(comm, out);
-    error = cart_sub(comm, remain, &new);
+    call_enter(comm, CALL_CART_SUB, 0, 0);
+    error = call_leave(comm, cart_sub(comm, remain, &new));
     return comm_made(comm, CALL, error, out, new);
 }
 EXPORT(MPI_Cart_sub);

@@ -17,13 +17,14 @@
         return raise_comm(comm, CALL, plan_error_);                                                \
     } while (0)
 
-#define PLANNED(comm, check)                                                                       \
+#define PLANNED(comm, call, root, check)                                                           \
     int check_error_ = (check);                                                                    \
     struct schedule *schedule;                                                                     \
                                                                                                    \
     if (unlikely(check_error_))                                                                    \
         return raise_comm(comm, CALL, check_error_);                                               \
-    schedule = schedule_create(comm)
+    schedule = schedule_create(comm,                                                               \
+                               call_word(call, (root) == MPI_ROOT ? comm->rank : (root), 0, 0))
 
 #define CHECK_HINTS(comm, info)                                                                    \
     do {                                                                                           \
@@ -32,11 +33,11 @@
     } while (0)
 
 /* Define MPI_Ix and MPIX_x_init: checked and planned alike, then begun, or kept for MPI_Start. */
-#define COLLECTIVE(begun, kept, parameters, check, plan)                                           \
+#define COLLECTIVE(begun, kept, call, root, parameters, check, plan)                               \
     int P##begun(UNWRAPPED parameters, MPI_Comm comm, MPI_Request *request)                        \
     {                                                                                              \
         CHECK_NOT_NULL_COMM(comm, request);                                                        \
-        PLANNED(comm, check);                                                                      \
+        PLANNED(comm, call, root, check);                                                          \
         FINISH_PLAN(comm, schedule_begin(schedule, request), plan);                                \
     }                                                                                              \
     EXPORT(begun);                                                                                 \
@@ -44,17 +45,17 @@
     {                                                                                              \
         CHECK_NOT_NULL_COMM(comm, request);                                                        \
         CHECK_HINTS(comm, info);                                                                   \
-        PLANNED(comm, check);                                                                      \
+        PLANNED(comm, call, root, check);                                                          \
         FINISH_PLAN(comm, schedule_keep(schedule, request), plan);                                 \
     }                                                                                              \
     EXPORT(kept)
 
 /* MPI_Neighbor_x too. */
-#define NEIGHBOR(run, begun, kept, parameters, check, plan)                                        \
-    COLLECTIVE(begun, kept, parameters, check, plan);                                              \
+#define NEIGHBOR(run, begun, kept, call, parameters, check, plan)                                  \
+    COLLECTIVE(begun, kept, call, 0, parameters, check, plan);                                     \
     int P##run(UNWRAPPED parameters, MPI_Comm comm)                                                \
     {                                                                                              \
-        PLANNED(comm, check);                                                                      \
+        PLANNED(comm, call, 0, check);                                                             \
         FINISH_PLAN(comm, schedule_run(schedule), plan);                                           \
     }                                                                                              \
     EXPORT(run)
@@ -64,7 +65,7 @@
 int PMPI_Ibarrier(MPI_Comm comm, MPI_Request *request)
 {
     CHECK_NOT_NULL_COMM(comm, request);
-    PLANNED(comm, check_barrier(comm));
+    PLANNED(comm, CALL_BARRIER, 0, check_barrier(comm));
     FINISH_PLAN(comm, schedule_begin(schedule, request), plan_barrier(schedule, comm));
 }
 EXPORT(MPI_Ibarrier);
@@ -73,53 +74,54 @@ int PMPIX_Barrier_init(MPI_Comm comm, MPI_Info info, MPI_Request *request)
 {
     CHECK_NOT_NULL_COMM(comm, request);
     CHECK_HINTS(comm, info);
-    PLANNED(comm, check_barrier(comm));
+    PLANNED(comm, CALL_BARRIER, 0, check_barrier(comm));
     FINISH_PLAN(comm, schedule_keep(schedule, request), plan_barrier(schedule, comm));
 }
 EXPORT(MPIX_Barrier_init);
 
-COLLECTIVE(MPI_Ibcast, MPIX_Bcast_init, (void *buffer, int count, MPI_Datatype type, int root),
+COLLECTIVE(MPI_Ibcast, MPIX_Bcast_init, CALL_BCAST, root,
+           (void *buffer, int count, MPI_Datatype type, int root),
            check_bcast(buffer, count, type, root, comm),
            plan_bcast(schedule, buffer, (size_t)count, type, root, comm));
 
-COLLECTIVE(MPI_Ireduce, MPIX_Reduce_init,
+COLLECTIVE(MPI_Ireduce, MPIX_Reduce_init, CALL_REDUCE, root,
            (const void *send, void *recv, int count, MPI_Datatype type, MPI_Op op, int root),
            check_reduce(send, recv, count, type, op, root, comm),
            plan_reduce(schedule, send, recv, (size_t)count, type, op, root, comm));
 
-COLLECTIVE(MPI_Iallreduce, MPIX_Allreduce_init,
+COLLECTIVE(MPI_Iallreduce, MPIX_Allreduce_init, CALL_ALLREDUCE, 0,
            (const void *send, void *recv, int count, MPI_Datatype type, MPI_Op op),
            check_allreduce(send, recv, count, type, op, comm),
            plan_allreduce(schedule, send, recv, (size_t)count, type, op, comm));
 
-COLLECTIVE(MPI_Ireduce_scatter, MPIX_Reduce_scatter_init,
+COLLECTIVE(MPI_Ireduce_scatter, MPIX_Reduce_scatter_init, CALL_REDUCE_SCATTER, 0,
            (const void *send, void *recv, const int counts[], MPI_Datatype type, MPI_Op op),
            check_reduce_scatter(send, recv, counts, type, op, comm),
            plan_reduce_scatter(schedule, send, recv, counts, 0, type, op, comm));
 
-COLLECTIVE(MPI_Ireduce_scatter_block, MPIX_Reduce_scatter_block_init,
+COLLECTIVE(MPI_Ireduce_scatter_block, MPIX_Reduce_scatter_block_init, CALL_REDUCE_SCATTER_BLOCK, 0,
            (const void *send, void *recv, int count, MPI_Datatype type, MPI_Op op),
            check_allreduce(send, recv, count, type, op, comm),
            plan_reduce_scatter(schedule, send, recv, NULL, (size_t)count, type, op, comm));
 
-COLLECTIVE(MPI_Iscan, MPIX_Scan_init,
+COLLECTIVE(MPI_Iscan, MPIX_Scan_init, CALL_SCAN, 0,
            (const void *send, void *recv, int count, MPI_Datatype type, MPI_Op op),
            check_scan(send, recv, count, type, op, comm),
            plan_scan(schedule, send, recv, (size_t)count, type, op, comm));
 
-COLLECTIVE(MPI_Iexscan, MPIX_Exscan_init,
+COLLECTIVE(MPI_Iexscan, MPIX_Exscan_init, CALL_EXSCAN, 0,
            (const void *send, void *recv, int count, MPI_Datatype type, MPI_Op op),
            check_scan(send, recv, count, type, op, comm),
            plan_exscan(schedule, send, recv, (size_t)count, type, op, comm));
 
-COLLECTIVE(MPI_Igather, MPIX_Gather_init,
+COLLECTIVE(MPI_Igather, MPIX_Gather_init, CALL_GATHER, root,
            (const void *send, int send_count, MPI_Datatype send_type, void *recv, int recv_count,
             MPI_Datatype recv_type, int root),
            check_gather(send, send_count, send_type, recv, recv_count, recv_type, root, comm),
            plan_gather(schedule, send, (size_t)send_count, send_type,
                        blocks_equal(recv, recv_count, recv_type), root, comm));
 
-COLLECTIVE(MPI_Igatherv, MPIX_Gatherv_init,
+COLLECTIVE(MPI_Igatherv, MPIX_Gatherv_init, CALL_GATHERV, root,
            (const void *send, int send_count, MPI_Datatype send_type, void *recv,
             const int recv_counts[], const int displacements[], MPI_Datatype recv_type, int root),
            check_gatherv(send, send_count, send_type, recv, recv_counts, displacements, recv_type,
@@ -127,14 +129,14 @@ COLLECTIVE(MPI_Igatherv, MPIX_Gatherv_init,
            plan_gather(schedule, send, (size_t)send_count, send_type,
                        blocks_placed(recv, recv_counts, displacements, recv_type), root, comm));
 
-COLLECTIVE(MPI_Iscatter, MPIX_Scatter_init,
+COLLECTIVE(MPI_Iscatter, MPIX_Scatter_init, CALL_SCATTER, root,
            (const void *send, int send_count, MPI_Datatype send_type, void *recv, int recv_count,
             MPI_Datatype recv_type, int root),
            check_scatter(send, send_count, send_type, recv, recv_count, recv_type, root, comm),
            plan_scatter(schedule, blocks_equal(send, send_count, send_type), recv,
                         (size_t)recv_count, recv_type, root, comm));
 
-COLLECTIVE(MPI_Iscatterv, MPIX_Scatterv_init,
+COLLECTIVE(MPI_Iscatterv, MPIX_Scatterv_init, CALL_SCATTERV, root,
            (const void *send, const int send_counts[], const int displacements[],
             MPI_Datatype send_type, void *recv, int recv_count, MPI_Datatype recv_type, int root),
            check_scatterv(send, send_counts, displacements, send_type, recv, recv_count, recv_type,
@@ -142,14 +144,14 @@ COLLECTIVE(MPI_Iscatterv, MPIX_Scatterv_init,
            plan_scatter(schedule, blocks_placed(send, send_counts, displacements, send_type), recv,
                         (size_t)recv_count, recv_type, root, comm));
 
-COLLECTIVE(MPI_Iallgather, MPIX_Allgather_init,
+COLLECTIVE(MPI_Iallgather, MPIX_Allgather_init, CALL_ALLGATHER, 0,
            (const void *send, int send_count, MPI_Datatype send_type, void *recv, int recv_count,
             MPI_Datatype recv_type),
            check_allgather(send, send_count, send_type, recv, recv_count, recv_type, comm),
            plan_allgather(schedule, send, (size_t)send_count, send_type,
                           blocks_equal(recv, recv_count, recv_type), comm));
 
-COLLECTIVE(MPI_Iallgatherv, MPIX_Allgatherv_init,
+COLLECTIVE(MPI_Iallgatherv, MPIX_Allgatherv_init, CALL_ALLGATHERV, 0,
            (const void *send, int send_count, MPI_Datatype send_type, void *recv,
             const int recv_counts[], const int displacements[], MPI_Datatype recv_type),
            check_allgatherv(send, send_count, send_type, recv, recv_counts, displacements,
@@ -157,14 +159,14 @@ COLLECTIVE(MPI_Iallgatherv, MPIX_Allgatherv_init,
            plan_allgather(schedule, send, (size_t)send_count, send_type,
                           blocks_placed(recv, recv_counts, displacements, recv_type), comm));
 
-COLLECTIVE(MPI_Ialltoall, MPIX_Alltoall_init,
+COLLECTIVE(MPI_Ialltoall, MPIX_Alltoall_init, CALL_ALLTOALL, 0,
            (const void *send, int send_count, MPI_Datatype send_type, void *recv, int recv_count,
             MPI_Datatype recv_type),
            check_allgather(send, send_count, send_type, recv, recv_count, recv_type, comm),
            plan_alltoall(schedule, blocks_equal(send, send_count, send_type),
                          blocks_equal(recv, recv_count, recv_type), comm));
 
-COLLECTIVE(MPI_Ialltoallv, MPIX_Alltoallv_init,
+COLLECTIVE(MPI_Ialltoallv, MPIX_Alltoallv_init, CALL_ALLTOALLV, 0,
            (const void *send, const int send_counts[], const int send_displacements[],
             MPI_Datatype send_type, void *recv, const int recv_counts[],
             const int recv_displacements[], MPI_Datatype recv_type),
@@ -173,7 +175,7 @@ COLLECTIVE(MPI_Ialltoallv, MPIX_Alltoallv_init,
            plan_alltoall(schedule, blocks_placed(send, send_counts, send_displacements, send_type),
                          blocks_placed(recv, recv_counts, recv_displacements, recv_type), comm));
 
-COLLECTIVE(MPI_Ialltoallw, MPIX_Alltoallw_init,
+COLLECTIVE(MPI_Ialltoallw, MPIX_Alltoallw_init, CALL_ALLTOALLW, 0,
            (const void *send, const int send_counts[], const int send_displacements[],
             const MPI_Datatype send_types[], void *recv, const int recv_counts[],
             const int recv_displacements[], const MPI_Datatype recv_types[]),
@@ -185,6 +187,7 @@ COLLECTIVE(MPI_Ialltoallw, MPIX_Alltoallw_init,
 /* ---- neighbours --------------------------------------------------------------------------------- */
 
 NEIGHBOR(MPI_Neighbor_allgather, MPI_Ineighbor_allgather, MPIX_Neighbor_allgather_init,
+         CALL_NEIGHBOR_ALLGATHER,
          (const void *send, int send_count, MPI_Datatype send_type, void *recv, int recv_count,
           MPI_Datatype recv_type),
          check_neighbor(send, send_count, send_type, recv, recv_count, recv_type, comm),
@@ -192,6 +195,7 @@ NEIGHBOR(MPI_Neighbor_allgather, MPI_Ineighbor_allgather, MPIX_Neighbor_allgathe
                                  blocks_equal(recv, recv_count, recv_type), comm));
 
 NEIGHBOR(MPI_Neighbor_allgatherv, MPI_Ineighbor_allgatherv, MPIX_Neighbor_allgatherv_init,
+         CALL_NEIGHBOR_ALLGATHERV,
          (const void *send, int send_count, MPI_Datatype send_type, void *recv,
           const int recv_counts[], const int displacements[], MPI_Datatype recv_type),
          check_neighbor_allgatherv(send, send_count, send_type, recv, recv_counts, displacements,
@@ -200,6 +204,7 @@ NEIGHBOR(MPI_Neighbor_allgatherv, MPI_Ineighbor_allgatherv, MPIX_Neighbor_allgat
                                  blocks_placed(recv, recv_counts, displacements, recv_type), comm));
 
 NEIGHBOR(MPI_Neighbor_alltoall, MPI_Ineighbor_alltoall, MPIX_Neighbor_alltoall_init,
+         CALL_NEIGHBOR_ALLTOALL,
          (const void *send, int send_count, MPI_Datatype send_type, void *recv, int recv_count,
           MPI_Datatype recv_type),
          check_neighbor(send, send_count, send_type, recv, recv_count, recv_type, comm),
@@ -207,6 +212,7 @@ NEIGHBOR(MPI_Neighbor_alltoall, MPI_Ineighbor_alltoall, MPIX_Neighbor_alltoall_i
                                 blocks_equal(recv, recv_count, recv_type), comm));
 
 NEIGHBOR(MPI_Neighbor_alltoallv, MPI_Ineighbor_alltoallv, MPIX_Neighbor_alltoallv_init,
+         CALL_NEIGHBOR_ALLTOALLV,
          (const void *send, const int send_counts[], const int send_displacements[],
           MPI_Datatype send_type, void *recv, const int recv_counts[],
           const int recv_displacements[], MPI_Datatype recv_type),
@@ -218,6 +224,7 @@ NEIGHBOR(MPI_Neighbor_alltoallv, MPI_Ineighbor_alltoallv, MPIX_Neighbor_alltoall
                                 comm));
 
 NEIGHBOR(MPI_Neighbor_alltoallw, MPI_Ineighbor_alltoallw, MPIX_Neighbor_alltoallw_init,
+         CALL_NEIGHBOR_ALLTOALLW,
          (const void *send, const int send_counts[], const MPI_Aint send_displacements[],
           const MPI_Datatype send_types[], void *recv, const int recv_counts[],
           const MPI_Aint recv_displacements[], const MPI_Datatype recv_types[]),

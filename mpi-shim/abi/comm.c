@@ -76,8 +76,12 @@ EXPORT(MPI_Comm_compare);
 
 int comm_made(struct comm *comm, const char *call, int error, MPI_Comm *out, struct comm *made)
 {
-    if (error)
+    if (error) {
+        /* The other ranks' calls were others. */
+        if (made)
+            comm_free(made);
         return raise_comm(comm, call, error);
+    }
     *out = made ? made : MPI_COMM_NULL;
     handle_given(HANDLE_COMM, made, call);
     return MPI_SUCCESS;
@@ -90,8 +94,8 @@ int PMPI_Comm_dup(MPI_Comm comm, MPI_Comm *out)
 
     CHECK_COMM(comm);
     CHECK_NOT_NULL_COMM(comm, out);
-    comm->call = CALL;
-    error = comm_dup(comm, &new);
+    call_enter(comm, CALL_COMM_DUP, 0, 0);
+    error = call_leave(comm, comm_dup(comm, &new));
     return comm_made(comm, CALL, error, out, new);
 }
 EXPORT(MPI_Comm_dup);
@@ -118,8 +122,8 @@ int PMPI_Comm_dup_with_info(MPI_Comm comm, MPI_Info info, MPI_Comm *out)
     CHECK_NOT_NULL_COMM(comm, out);
     if (info != MPI_INFO_NULL && !info_ok(info))
         return raise_comm(comm, CALL, info_bad(info));
-    comm->call = CALL;
-    error = comm_dup(comm, &new);
+    call_enter(comm, CALL_COMM_DUP, 0, 0);
+    error = call_leave(comm, comm_dup(comm, &new));
     return comm_made(comm, CALL, error, out, new);
 }
 EXPORT(MPI_Comm_dup_with_info);
@@ -133,8 +137,8 @@ int PMPI_Comm_create(MPI_Comm comm, MPI_Group group, MPI_Comm *out)
     CHECK_NOT_NULL_COMM(comm, out);
     if (!group_ok(group))
         return raise_comm(comm, CALL, group_bad(group));
-    comm->call = CALL;
-    error = comm_create(comm, group, &new);
+    call_enter(comm, CALL_COMM_CREATE, 0, 0);
+    error = call_leave(comm, comm_create(comm, group, &new));
     return comm_made(comm, CALL, error, out, new);
 }
 EXPORT(MPI_Comm_create);
@@ -150,7 +154,6 @@ int PMPI_Comm_create_group(MPI_Comm comm, MPI_Group group, int tag, MPI_Comm *ou
         return raise_comm(comm, CALL, group_bad(group));
     if (tag < 0)
         return FAIL_COMM(comm, MPI_ERR_TAG, "the tag is %d", tag);
-    comm->call = CALL;
     error = comm_create_group(comm, group, tag, &new);
     return comm_made(comm, CALL, error, out, new);
 }
@@ -165,8 +168,8 @@ int PMPI_Comm_split(MPI_Comm comm, int color, int key, MPI_Comm *out)
     CHECK_NOT_NULL_COMM(comm, out);
     if (color < 0 && color != MPI_UNDEFINED)
         return FAIL_COMM(comm, MPI_ERR_ARG, "the color is %d", color);
-    comm->call = CALL;
-    error = comm_split(comm, color, key, &new);
+    call_enter(comm, CALL_COMM_SPLIT, 0, 0);
+    error = call_leave(comm, comm_split(comm, color, key, &new));
     return comm_made(comm, CALL, error, out, new);
 }
 EXPORT(MPI_Comm_split);
@@ -185,8 +188,9 @@ int PMPI_Comm_split_type(MPI_Comm comm, int type, int key, MPI_Info info, MPI_Co
     if (type != MPI_COMM_TYPE_SHARED && type != MPI_UNDEFINED)
         return FAIL_COMM(comm, MPI_ERR_ARG, "the split type is %d; there is MPI_COMM_TYPE_SHARED",
                          type);
-    comm->call = CALL;
-    error = comm_split(comm, type == MPI_UNDEFINED ? MPI_UNDEFINED : node, key, &new);
+    call_enter(comm, CALL_COMM_SPLIT, 0, 0);
+    error = call_leave(comm,
+                       comm_split(comm, type == MPI_UNDEFINED ? MPI_UNDEFINED : node, key, &new));
     return comm_made(comm, CALL, error, out, new);
 }
 EXPORT(MPI_Comm_split_type);
@@ -251,7 +255,8 @@ int PMPI_Intercomm_create(MPI_Comm comm, int leader, MPI_Comm bridge, int remote
             return FAIL_COMM(comm, MPI_ERR_RANK, "the remote leader %d is not in %s of %d ranks",
                              remote_leader, comm_label(bridge), bridge->peers);
     }
-    error = intercomm_create(comm, leader, bridge, remote_leader, tag, &new);
+    call_enter(comm, CALL_INTERCOMM_CREATE, 0, 0);
+    error = call_leave(comm, intercomm_create(comm, leader, bridge, remote_leader, tag, &new));
     return comm_made(comm, CALL, error, out, new);
 }
 EXPORT(MPI_Intercomm_create);
@@ -263,7 +268,8 @@ int PMPI_Intercomm_merge(MPI_Comm comm, int high, MPI_Comm *out)
 
     CHECK_INTER(comm);
     CHECK_NOT_NULL_COMM(comm, out);
-    error = intercomm_merge(comm, high != 0, &new);
+    call_enter(comm, CALL_INTERCOMM_MERGE, 0, 0);
+    error = call_leave(comm, intercomm_merge(comm, high != 0, &new));
     return comm_made(comm, CALL, error, out, new);
 }
 EXPORT(MPI_Intercomm_merge);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "check.h"
+#include "fortran.h"
 
 /* An error handler as libmpi_cxx knows it. */
 struct cxx_errhandler {
@@ -88,7 +89,7 @@ int ompi_errhandler_invoke(struct errhandler *handler, struct comm *object, int 
     return raise_comm(object, call, error);
 }
 
-/* The copy functions of the bindings want the new object, to make a C++ object of it. What the bindings keep with a key value
+/* The copy functions of C++'s bindings want the new object, to make a C++ object of it. What the bindings keep with a key value
  * goes with it. */
 int ompi_attr_create_keyval(int type, attribute_copy *copy, attribute_delete *delete_, int *keyval,
                             void *state, int flags, void *bindings_state)
@@ -100,7 +101,10 @@ int ompi_attr_create_keyval(int type, attribute_copy *copy, attribute_delete *de
 
     if (error)
         return raise_world("MPI::Create_keyval", error);
-    keyval_copies_into(*keyval);
+    if (flags & KEYVAL_FORTRAN)
+        keyval_takes(*keyval, flags & KEYVAL_FORTRAN_MPI1 ? ATTRIBUTE_INTEGER : ATTRIBUTE_ADDRESS);
+    else
+        keyval_copies_into(*keyval);
     keyval_owns(*keyval, bindings_state);
     return MPI_SUCCESS;
 }

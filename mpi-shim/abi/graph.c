@@ -30,7 +30,8 @@ int PMPI_Graph_create(MPI_Comm comm, int nodes, const int index[], const int edg
 
     CHECK_GRAPH(comm, nodes, index, edges);
     CHECK_NOT_NULL_COMM(comm, out);
-    error = graph_create(comm, nodes, index, edges, &new);
+    call_enter(comm, CALL_GRAPH_CREATE, 0, 0);
+    error = call_leave(comm, graph_create(comm, nodes, index, edges, &new));
     return comm_made(comm, CALL, error, out, new);
 }
 EXPORT(MPI_Graph_create);
@@ -156,9 +157,10 @@ int PMPI_Dist_graph_create_adjacent(MPI_Comm comm, int indegree, const int sourc
     if (indegree > 0 && outdegree > 0 &&
         (source_weights == MPI_UNWEIGHTED) != (destination_weights == MPI_UNWEIGHTED))
         return FAIL_COMM(comm, MPI_ERR_ARG, "only one of the weights is MPI_UNWEIGHTED");
-    error = dist_graph_create_adjacent(comm, indegree, sources, weights_of(source_weights),
-                                       outdegree, destinations, weights_of(destination_weights),
-                                       &new);
+    call_enter(comm, CALL_DIST_GRAPH_CREATE, 0, 0);
+    error = call_leave(comm, dist_graph_create_adjacent(
+                                 comm, indegree, sources, weights_of(source_weights), outdegree,
+                                 destinations, weights_of(destination_weights), &new));
     return comm_made(comm, CALL, error, out, new);
 }
 EXPORT(MPI_Dist_graph_create_adjacent);
@@ -183,7 +185,9 @@ int PMPI_Dist_graph_create(MPI_Comm comm, int n, const int nodes[], const int de
     CHECK_NOT_NULL_COMM(comm, out);
     if (info != MPI_INFO_NULL && !info_ok(info))
         return raise_comm(comm, CALL, info_bad(info));
-    error = dist_graph_create(comm, n, nodes, degrees, targets, weights_of(weights), &new);
+    call_enter(comm, CALL_DIST_GRAPH_CREATE, 0, 0);
+    error = call_leave(
+        comm, dist_graph_create(comm, n, nodes, degrees, targets, weights_of(weights), &new));
     return comm_made(comm, CALL, error, out, new);
 }
 EXPORT(MPI_Dist_graph_create);

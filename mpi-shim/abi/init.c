@@ -54,6 +54,7 @@ EXPORT(MPI_Init_thread);
 /* The delete functions of MPI_COMM_SELF's attributes run while MPI still works (MPI 3.1 section 8.7.1). */
 int PMPI_Finalize(void)
 {
+    const struct errhandler *handler;
     int error;
 
     require_initialized(CALL);
@@ -64,9 +65,10 @@ int PMPI_Finalize(void)
         return raise_world(CALL, error);
     if (leaks_wanted)
         leaks_report();
+    handler = MPI_COMM_WORLD->errhandler;
     error = core_finalize();
     if (error)
-        return raise_world(CALL, error);
+        return raise_at_end(handler, CALL, error);
     clear_predefined();
     return MPI_SUCCESS;
 }

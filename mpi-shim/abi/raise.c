@@ -47,7 +47,6 @@ static void remember(const char *call, int error)
 static void die(const char *call, int error) __attribute__((noreturn));
 static void die(const char *call, int error)
 {
-    const struct comm *world = core.predefined.world;
     const char *note = error_noted();
     const char *text = error_text(error);
     char number[32];
@@ -59,8 +58,8 @@ static void die(const char *call, int error)
         snprintf(number, sizeof(number), "error %d", error);
         text = number;
     }
-    core_abort(error > 0 && error < 256 ? error : EXIT_FAILURE, "%s on rank %d: %s%s%s%s", call,
-               world->rank, note, note[0] ? " (" : "", text, note[0] ? ")" : "");
+    core_abort(error > 0 && error < 256 ? error : EXIT_FAILURE, "%s on rank %u: %s%s%s%s", call,
+               core.self, note, note[0] ? " (" : "", text, note[0] ? ")" : "");
 }
 
 /* `object` points to the handle, for the program's function. */
@@ -85,6 +84,15 @@ static int raise_through(struct errhandler *handler, void *object, const char *c
     default:
         die(call, error);
     }
+}
+
+/* The communicators are gone, and a function of the program's would be given one. */
+int raise_at_end(const struct errhandler *handler, const char *call, int error)
+{
+    if (handler->kind != ERRHANDLER_RETURN)
+        die(call, error);
+    remember(call, error);
+    return error;
 }
 
 int raise_comm(struct comm *comm, const char *call, int error)

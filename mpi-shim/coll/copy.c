@@ -26,7 +26,7 @@ int block_copy(const void *from, size_t from_count, const struct datatype *from_
         datatype_unpack(to_type, to, to_count, 0, packed, length);
         free(packed);
     }
-    return sent > room ? ERR_TRUNCATE : 0;
+    return likely(sent == room) ? 0 : sent > room ? ERR_TRUNCATE : ERR_COUNT;
 }
 
 int own_block(const void *send, size_t send_count, struct datatype *send_type, void *recv,
@@ -34,7 +34,7 @@ int own_block(const void *send, size_t send_count, struct datatype *send_type, v
 {
     size_t length = send_count * send_type->size;
 
-    if (unlikely(length > recv_count * recv_type->size))
+    if (unlikely(length != recv_count * recv_type->size))
         return coll_sendrecv(send, send_count, send_type, comm->rank, recv, recv_count, recv_type,
                              comm->rank, tag, comm);
     return length ? block_copy(send, send_count, send_type, recv, recv_count, recv_type) : 0;

@@ -7,7 +7,8 @@
 
 #include "mpi-shim/core/core.h"
 
-/* Copy what one type describes to where another does, as far as it fits. 0, or ERR_TRUNCATE. */
+/* Copy what one type describes to where another does, as far as it fits. 0, or the error of a message of another length than
+ * its receiver expects. */
 int block_copy(const void *from, size_t from_count, const struct datatype *from_type, void *to,
                size_t to_count, const struct datatype *to_type);
 

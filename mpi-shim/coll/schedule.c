@@ -6,8 +6,8 @@
  * every call that polls goes through after the poll (core_poll, core_wait): a part may end in a handler, where nothing can
  * be sent and no function of the program be called. Reductions and copies are done without core_lock.
  *
- * An error ends the schedule once the parts under way have ended or were cancelled; except a message too long for its
- * buffer: the others rely on what this process has yet to send, so it goes on, and reports the error at the end.
+ * An error ends the schedule once the parts under way have ended or were cancelled; except a message of another length or
+ * another operation: the others rely on what this process has yet to send, so it goes on, and reports the error at the end.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -50,6 +50,7 @@ struct owned {
 
 struct schedule {
     struct comm *comm;
+    uint64_t called;         /* what its messages say of it (core/call.h) */
     struct request *request; /* the program's */
     struct step *steps;
     size_t count, room;
@@ -72,11 +73,12 @@ static struct schedule **ready_end = &schedules_ready;
 
 /* ---- making ------------------------------------------------------------------------------------- */
 
-struct schedule *schedule_create(struct comm *comm)
+struct schedule *schedule_create(struct comm *comm, uint64_t called)
 {
     struct schedule *schedule = memory_get(sizeof(*schedule));
 
     schedule->comm = comm;
+    schedule->called = called;
     return schedule;
 }
 
@@ -267,7 +269,7 @@ static void schedule_fail(struct schedule *schedule, int error)
 
     if (request->status.error == 0)
         request->status.error = error;
-    if (error != ERR_TRUNCATE)
+    if (error != ERR_TRUNCATE && error != ERR_COUNT && !request->unfit)
         schedule->broken = true;
 }
 
@@ -278,9 +280,11 @@ static void part_failed(struct schedule *schedule, const struct request *part)
 
     if (request->status.error == 0) {
         request->process = part->process;
-        request->peer = part->status.source;
-        request->arrived = part->arrived;
+        request->peer = part->kind == REQUEST_SEND ? part->peer : part->status.source;
+        request->arrived = part->arrived; /* or `said` */
+        request->unfit = part->unfit;
         request->length = part->length;
+        request->called = part->called;
     }
     schedule_fail(schedule, part->status.error);
 }
@@ -305,6 +309,7 @@ static struct request *part_get(struct step *step, enum request_kind kind)
 
     part->flags = REQUEST_PART | REQUEST_COLLECTIVE_CONTEXT;
     part->owner = step;
+    part->called = step->schedule->called;
     part->comm = step->comm;
     comm_retain(step->comm);
     step->part = part;
@@ -321,8 +326,8 @@ static void send_start_part(struct step *step)
     struct request *part;
 
     if (type->dense && length <= core.eager &&
-        eager_send(comm, comm->context + 1, step->peer, tag, step->from + type->true_lb, length) ==
-            0)
+        eager_send_called(comm, step->peer, tag, step->schedule->called, step->from + type->true_lb,
+                          length) == 0)
         return;
     part = part_get(step, REQUEST_SEND);
     send_fill(part, SEND_STANDARD, step->from, step->from_count, type, step->peer, tag, comm);
@@ -502,6 +507,7 @@ void schedule_restart(struct schedule *schedule)
     schedule->next = 0;
     schedule->broken = false;
     schedule->request->process = core.processes;
+    schedule->request->unfit = false;
     status_empty(&schedule->request->status);
     schedule_advance(schedule);
 }

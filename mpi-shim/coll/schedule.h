@@ -27,7 +27,7 @@
 struct schedule;
 
 /* An empty one. What is done with it must be one of begin, keep, run. */
-struct schedule *schedule_create(struct comm *comm);
+struct schedule *schedule_create(struct comm *comm, uint64_t called);
 
 /* Start it; *request is the program's. [lock] 0 */
 int schedule_begin(struct schedule *schedule, struct request **request);

@@ -2,7 +2,7 @@
  *
  * coll/tags.h: tags of collective messages. One for each operation is enough: messages between two processes keep
  * their order, and every process calls the collectives of a communicator in the same order. They differ so that a
- * program which does not is told of a wrong size or hangs, but never gets the data of another call.
+ * program which does not never gets the data of another call; how it is told, core/call.h says.
  */
 #ifndef COLL_TAGS_H
 #define COLL_TAGS_H

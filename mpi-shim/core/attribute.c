@@ -17,13 +17,24 @@ struct keyval {
     bool into; /* the copy function wants the new object too */
     attribute_copy *copy;
     attribute_delete *delete_;
+    enum attribute_form form; /* of values, for its functions */
     void *extra_state;
     void *owned; /* freed with it */
 };
 
+/* A Fortran integer, at an address of its own: C has a pointer to it. */
+union integer {
+    int integer;
+    intptr_t address;
+};
+
 struct attribute {
     int keyval;
-    void *value;
+    enum attribute_form form;
+    union {
+        void *pointer;
+        union integer *fortran;
+    };
 };
 
 struct attributes {
@@ -42,6 +53,41 @@ static struct keyval *keyval_find(enum object_kind kind, int number)
         keyval = keyvals[number - KEYVAL_FIRST];
     return keyval && keyval->kind == kind ? keyval : NULL;
 }
+
+/* ---- values ------------------------------------------------------------------------------------- */
+
+/* Fill in a value of this form. */
+static int value_make(struct attribute *attribute, enum attribute_form form, void *value)
+{
+    attribute->form = form;
+    attribute->pointer = value;
+    if (form == ATTRIBUTE_POINTER)
+        return 0;
+    attribute->fortran = malloc(sizeof(*attribute->fortran));
+    if (!attribute->fortran)
+        return error_note(ERR_NO_MEM, "no memory for an attribute");
+    if (form == ATTRIBUTE_INTEGER)
+        attribute->fortran->integer = (int)(intptr_t)value;
+    else
+        attribute->fortran->address = (intptr_t)value;
+    return 0;
+}
+
+static void value_drop(struct attribute *attribute)
+{
+    if (attribute->form != ATTRIBUTE_POINTER)
+        free(attribute->fortran);
+}
+
+static void *value_as(const struct attribute *attribute, enum attribute_form form)
+{
+    if (attribute->form == ATTRIBUTE_POINTER || form == ATTRIBUTE_POINTER)
+        return attribute->pointer;
+    return (void *)(attribute->form == ATTRIBUTE_INTEGER ? attribute->fortran->integer
+                                                         : attribute->fortran->address);
+}
+
+/* ---- key values --------------------------------------------------------------------------------- */
 
 static int keyval_bad(int number)
 {
@@ -97,6 +143,13 @@ void keyval_copies_into(int number)
     core_unlock();
 }
 
+void keyval_takes(int number, enum attribute_form form)
+{
+    core_lock();
+    keyvals[number - KEYVAL_FIRST]->form = form;
+    core_unlock();
+}
+
 void keyval_owns(int number, void *memory)
 {
     core_lock();
@@ -133,6 +186,8 @@ int keyval_free(enum object_kind kind, int number)
     return error;
 }
 
+/* ---- sets --------------------------------------------------------------------------------------- */
+
 static int find(const struct attributes *set, int number)
 {
     for (int i = 0; set && i < set->count; i++) {
@@ -142,8 +197,8 @@ static int find(const struct attributes *set, int number)
     return -1;
 }
 
-/* The caller holds core_lock; the keyval's reference is the new attribute's. */
-static int append(struct attributes **set, int number, void *value)
+/* The caller holds core_lock; the keyval's reference and the value are the new attribute's. */
+static int append(struct attributes **set, struct attribute made)
 {
     struct attributes *old = *set;
 
@@ -159,50 +214,60 @@ static int append(struct attributes **set, int number, void *value)
         more->room = room;
         *set = more;
     }
-    (*set)->attribute[(*set)->count++] = (struct attribute){number, value};
+    (*set)->attribute[(*set)->count++] = made;
     return 0;
 }
 
 /* Call the delete function for one attribute's value; the caller's reference keeps the key value. */
-static int run_delete(const struct keyval *keyval, void *object, int number, void *value)
+static int run_delete(const struct keyval *keyval, void *object, struct attribute old)
 {
-    int error = keyval->delete_ ? keyval->delete_(object, number, value, keyval->extra_state) : 0;
+    void *value = value_as(&old, keyval->form);
+    int error = keyval->delete_ ? keyval->delete_(object, old.keyval, value, keyval->extra_state)
+                                : 0;
 
     if (error)
-        return error_note(error, "the delete function of key value %d returned %d", number, error);
+        return error_note(error, "the delete function of key value %d returned %d", old.keyval,
+                          error);
     return 0;
 }
 
 int attribute_set(enum object_kind kind, void *object, struct attributes **set, int number,
-                  void *value)
+                  enum attribute_form form, void *value)
 {
+    struct attribute made = {.keyval = number};
     struct keyval *keyval;
-    int error = 0, i;
+    int error = value_make(&made, form, value), i;
 
+    if (error)
+        return error;
     core_lock();
     keyval = keyval_find(kind, number);
     if (!keyval || keyval->freed) {
         core_unlock();
+        value_drop(&made);
         return keyval_bad(number);
     }
     keyval->references++;
     i = find(*set, number);
     if (i >= 0) {
-        void *old = (*set)->attribute[i].value;
+        struct attribute old = (*set)->attribute[i];
 
         core_unlock();
-        error = run_delete(keyval, object, number, old);
+        error = run_delete(keyval, object, old);
         core_lock();
         i = find(*set, number);
     }
     if (!error && i >= 0) {
-        (*set)->attribute[i].value = value;
+        value_drop(&(*set)->attribute[i]);
+        (*set)->attribute[i] = made;
         keyval_release(number);
     } else {
         if (!error)
-            error = append(set, number, value);
-        if (error)
+            error = append(set, made);
+        if (error) {
             keyval_release(number);
+            value_drop(&made);
+        }
     }
     core_unlock();
     return error;
@@ -211,8 +276,8 @@ int attribute_set(enum object_kind kind, void *object, struct attributes **set, 
 int attribute_remove(enum object_kind kind, void *object, struct attributes **set, int number)
 {
     struct keyval *keyval;
+    struct attribute old;
     int error, i;
-    void *value;
 
     core_lock();
     keyval = keyval_find(kind, number);
@@ -223,13 +288,14 @@ int attribute_remove(enum object_kind kind, void *object, struct attributes **se
                    ? error_note(ERR_KEYVAL, "the object has no attribute of key value %d", number)
                    : keyval_bad(number);
     }
-    value = (*set)->attribute[i].value;
+    old = (*set)->attribute[i];
     keyval->references++;
     core_unlock();
-    error = run_delete(keyval, object, number, value);
+    error = run_delete(keyval, object, old);
     core_lock();
     i = find(*set, number);
     if (!error && i >= 0) {
+        value_drop(&(*set)->attribute[i]);
         (*set)->count--;
         memmove(&(*set)->attribute[i], &(*set)->attribute[i + 1],
                 (size_t)((*set)->count - i) * sizeof((*set)->attribute[0]));
@@ -240,8 +306,8 @@ int attribute_remove(enum object_kind kind, void *object, struct attributes **se
     return error;
 }
 
-int attribute_get(enum object_kind kind, const struct attributes *set, int number, void **value,
-                  bool *found)
+int attribute_get(enum object_kind kind, const struct attributes *set, int number,
+                  enum attribute_form form, void **value, bool *found)
 {
     int i, error = 0;
 
@@ -251,7 +317,7 @@ int attribute_get(enum object_kind kind, const struct attributes *set, int numbe
     i = error ? -1 : find(set, number);
     *found = i >= 0;
     if (*found)
-        *value = set->attribute[i].value;
+        *value = value_as(&set->attribute[i], form);
     core_unlock();
     return error;
 }
@@ -261,10 +327,11 @@ static int run_copy(const struct keyval *keyval, void *from, struct attribute ol
 {
     int (*into)(void *from, int keyval, void *state, void *in, void *out, int *flag,
                 void *to) = (void *)keyval->copy;
+    void *in = value_as(&old, keyval->form);
 
     if (keyval->into)
-        return into(from, old.keyval, keyval->extra_state, old.value, value, flag, to);
-    return keyval->copy(from, old.keyval, keyval->extra_state, old.value, value, flag);
+        return into(from, old.keyval, keyval->extra_state, in, value, flag, to);
+    return keyval->copy(from, old.keyval, keyval->extra_state, in, value, flag);
 }
 
 int attributes_copy(enum object_kind kind, void *from, const struct attributes *set, void *to,
@@ -274,7 +341,7 @@ int attributes_copy(enum object_kind kind, void *from, const struct attributes *
 
     *made = NULL;
     for (int i = 0; set && i < set->count && !error; i++) {
-        struct attribute old = set->attribute[i];
+        struct attribute old = set->attribute[i], copied = {.keyval = old.keyval};
         struct keyval *keyval;
         void *value = NULL;
         int flag = 0;
@@ -289,7 +356,12 @@ int attributes_copy(enum object_kind kind, void *from, const struct attributes *
             error_note(error, "the copy function of key value %d returned %d", old.keyval, error);
         core_lock();
         if (!error && flag)
-            error = append(made, old.keyval, value);
+            error = value_make(&copied, keyval->form, value);
+        if (!error && flag) {
+            error = append(made, copied);
+            if (error)
+                value_drop(&copied);
+        }
         if (error || !flag)
             keyval_release(old.keyval);
         core_unlock();

@@ -21,6 +21,7 @@ void comm_setup(struct comm *comm, uint32_t context, struct group *group)
     comm->process = group->process;
     comm->match = context_match(context);
     comm->coll_match = context_match(context + 1);
+    match_set_owner(comm->coll_match, comm);
     comm->group = group;
     comm->one_node = true;
     for (int i = 1; i < group->size && comm->one_node; i++)
@@ -51,6 +52,7 @@ void group_drop(struct group *group)
 
 void comm_predefined_end(struct comm *comm)
 {
+    questions_drop(&comm->calls);
     group_drop(comm->group);
     free(comm->nodes);
     memset(comm, 0, sizeof(*comm));
@@ -62,6 +64,7 @@ void comm_destroy(struct comm *comm)
     comm->magic = FREED_MAGIC;
     free(comm->nodes);
     context_release(comm->context);
+    questions_drop(&comm->calls);
     errhandler_release(comm->errhandler);
     topology_release(comm->topology);
     group_drop(comm->group);

@@ -28,6 +28,7 @@
 
 #include "am/am.h"
 #include "mpi-shim/core/attribute.h"
+#include "mpi-shim/core/call.h"
 #include "mpi-shim/core/datatype.h"
 #include "mpi-shim/core/errhandler.h"
 #include "mpi-shim/core/error.h"
@@ -101,9 +102,9 @@ struct comm {
     struct topology *topology; /* or NULL */
     uint32_t schedules; /* made so far, in every process alike (coll/schedule.h); under core_lock */
     void *face;         /* the face's own (Fortran index, ...) */
+    struct calls calls; /* collective ones */
     bool one_node;      /* all ranks of the local group are on one */
     struct nodes *nodes; /* which are on which, or NULL until coll/nodes.h asked */
-    const char *call;    /* the collective call that was made on it last */
     bool predefined;
     bool freed; /* MPI_Comm_free was called; pending requests keep it */
     char name[MAX_OBJECT_NAME];
@@ -159,15 +160,20 @@ struct request {
     uint8_t mode;  /* of enum send_mode */
     uint8_t phase; /* of enum phase in p2p.h */
     bool cancelling;
-    int peer; /* rank that the program named */
+    bool unfit; /* the peer is in another collective call, or has left this one */
+    int peer;   /* rank that the program named */
     int tag;
     uint32_t process;      /* of that rank; of the sender once a receive is matched */
     uint64_t name;         /* by which the peer calls it, or 0 */
     struct datatype *type; /* retained, where it is needed later; or NULL */
     size_t count;
-    void *user;     /* the program's buffer */
-    void *packed;   /* contiguous copy for a type with gaps, or NULL; to be freed */
-    size_t arrived; /* length of a message that was truncated */
+    void *user;      /* the program's buffer */
+    void *packed;    /* contiguous copy for a type with gaps, or NULL; to be freed */
+    uint64_t called; /* the collective call that it belongs to (call.h), or 0 */
+    union {
+        size_t arrived; /* length of a message that does not fit */
+        uint64_t said;  /* with `unfit` */
+    };
     struct am_memory memory;
     void *owner; /* of a part (coll/schedule.c) */
     union {
@@ -193,6 +199,7 @@ struct message {
     struct match_message match; /* source and tag */
     size_t length;
     uint64_t sender_id; /* of the sender's request, where it wants to hear of it */
+    uint64_t called;    /* the collective call that it belongs to, or 0 */
     struct am_memory memory;
     struct comm *comm; /* set by Mprobe */
     uint64_t payload[];
@@ -257,6 +264,36 @@ static inline void core_unlock(void)
 {
     if (unlikely(core.threads))
         am_unlock(core.am);
+}
+
+/* ---- collective calls [lock] --------------------------------------------------------------------- */
+
+/* A process enters a collective call on `comm` (in which all ranks have so many bytes, or 0), and leaves it with `error`: 0, or what the call came to. The error that the
+ * program is to hear of is returned, for it may turn out at the end only that the ranks' calls do not fit together. */
+static inline void call_enter(struct comm *comm, enum call call, int root, size_t bytes)
+{
+    struct calls *calls = &comm->calls;
+    bool more;
+
+    core_lock();
+    calls->before = calls->current;
+    calls->current = call_word(call, root, bytes, ++calls->count);
+    calls->inside = true;
+    more = comm->remote || calls->pending;
+    core_unlock();
+    if (unlikely(more))
+        call_enter_slow(comm, call, root);
+}
+
+static inline int call_leave(struct comm *comm, int error)
+{
+    bool more;
+
+    core_lock();
+    comm->calls.inside = false;
+    more = error || comm->remote || comm->calls.pending || match_unexpected(comm->coll_match) != 0;
+    core_unlock();
+    return unlikely(more) ? call_leave_slow(comm, error) : 0;
 }
 
 /* ---- point to point [lock] ---------------------------------------------------------------------- */

@@ -166,17 +166,11 @@ const struct datatype *datatype_part(const struct datatype *type, int n, size_t 
     return contents->datatype[0];
 }
 
-static int64_t whole_elements(const struct datatype *type)
+int64_t datatype_whole(const struct datatype *type)
 {
-    const struct datatype *part;
-    int64_t elements = 0;
-    size_t length;
-
-    if (datatype_is_elementary(type))
-        return type->size == 0 ? 0 : shapes[type->basic].second > 0 ? 2 : 1;
-    for (int n = 0; (part = datatype_part(type, n, &length)); n++)
-        elements += (int64_t)length * whole_elements(part);
-    return elements;
+    if (!datatype_is_elementary(type))
+        return type->elements;
+    return type->size == 0 ? 0 : shapes[type->basic].second > 0 ? 2 : 1;
 }
 
 /* In less than one element of `type`. */
@@ -198,9 +192,9 @@ static int64_t partial_elements(const struct datatype *type, size_t bytes)
 
             if (rest < 0)
                 return -1;
-            return elements + (int64_t)(bytes / part->size) * whole_elements(part) + rest;
+            return elements + (int64_t)(bytes / part->size) * datatype_whole(part) + rest;
         }
-        elements += (int64_t)length * whole_elements(part);
+        elements += (int64_t)length * datatype_whole(part);
         bytes -= length * part->size;
     }
     return elements;
@@ -215,7 +209,7 @@ int64_t datatype_elements(const struct datatype *type, size_t bytes)
     rest = partial_elements(type, bytes % type->size);
     if (rest < 0)
         return -1;
-    return (int64_t)(bytes / type->size) * whole_elements(type) + rest;
+    return (int64_t)(bytes / type->size) * datatype_whole(type) + rest;
 }
 
 static size_t partial_bytes(const struct datatype *type, uint64_t elements)
@@ -228,7 +222,7 @@ static size_t partial_bytes(const struct datatype *type, uint64_t elements)
     if (datatype_is_elementary(type))
         return shapes[type->basic].first;
     for (int n = 0; (part = datatype_part(type, n, &length)); n++) {
-        uint64_t each = (uint64_t)whole_elements(part);
+        uint64_t each = (uint64_t)datatype_whole(part);
 
         if (each == 0)
             continue;
@@ -242,7 +236,7 @@ static size_t partial_bytes(const struct datatype *type, uint64_t elements)
 
 size_t datatype_bytes_of_elements(const struct datatype *type, uint64_t elements)
 {
-    uint64_t each = (uint64_t)whole_elements(type);
+    uint64_t each = (uint64_t)datatype_whole(type);
 
     if (each == 0)
         return 0;

@@ -105,6 +105,8 @@ struct datatype {
     struct layout *layout;
     struct datatype_contents *contents; /* NULL where the type is predefined */
     uint16_t align;                     /* of its widest element */
+    int64_t elements;                   /* elementary types in one element, of a derived type */
+    size_t external;                    /* and bytes of it in external32 */
     bool narrow;                        /* 8 bytes here and 4 in external32: MPI_LONG */
     /* Bounds that were said, by MPI_Type_create_resized or MPI-1's MPI_LB and MPI_UB, and not those of the data. */
     bool lower_set, upper_set;
@@ -159,7 +161,8 @@ void datatype_unpack_external(const struct datatype *type, void *buffer, size_t 
 /* ---- making ------------------------------------------------------------------------------------- */
 
 /* The constructors of MPI 3.1 section 4.1, with displacements in bytes (h) or in extents of `old`. The new type has
- * one reference and keeps one on each of its parts. Arguments are checked by the face. 0, or ERR_NO_MEM. */
+ * one reference and keeps one on each of its parts. Arguments are checked by the face. 0, or ERR_NO_MEM; or ERR_ARG, where
+ * size or bounds would not fit an address. */
 int datatype_contiguous(int count, struct datatype *old, struct datatype **made);
 int datatype_vector(int count, int length, int stride, struct datatype *old,
                     struct datatype **made);

@@ -37,6 +37,26 @@ static int array_repeat(struct array *array, int count, ptrdiff_t stride)
     return array_replace(array, error, next);
 }
 
+/* So many elements of a dimension, in bytes. */
+static int array_away(const struct array *array, ptrdiff_t elements, ptrdiff_t *bytes)
+{
+    if (distance_multiply(elements, array->stride, bytes))
+        return error_note(ERR_ARG, "the array would have more bytes than there are addresses");
+    return 0;
+}
+
+/* Go on to the next dimension: of `size` elements, of which ours begin at `first`. */
+static int array_next(struct array *array, ptrdiff_t first, int size)
+{
+    ptrdiff_t offset;
+    int error = array_away(array, first, &offset);
+
+    if (error)
+        return error;
+    array->offset += offset;
+    return array_away(array, size, &array->stride);
+}
+
 /* Blocks of `block`, one of every `processes`, as far as `size` goes, for the process at `place`. */
 static int array_deal(struct array *array, int size, int block, int processes, int place)
 {
@@ -45,16 +65,19 @@ static int array_deal(struct array *array, int size, int block, int processes, i
     int rest = (blocks - 1) % processes == place ? size % block : 0;
     ptrdiff_t displacements[2] = {0, 0};
     struct datatype *types[2] = {NULL, NULL}, *next = NULL;
-    ptrdiff_t round = (ptrdiff_t)block * processes * array->stride;
+    ptrdiff_t round;
     int lengths[2] = {1, 1};
     int whole = rest > 0 ? mine - 1 : mine;
-    int error = datatype_hvector(rest, 1, array->stride, array->type, &types[1]);
+    int error = array_away(array, (ptrdiff_t)block * processes, &round);
 
+    if (!error)
+        error = datatype_hvector(rest, 1, array->stride, array->type, &types[1]);
     if (!error)
         error = array_repeat(array, block, array->stride);
     if (!error)
         error = datatype_hvector(whole, 1, round, array->type, &types[0]);
-    displacements[1] = whole * round;
+    if (!error)
+        error = distance_multiply(whole, round, &displacements[1]);
     if (!error)
         error = datatype_struct(2, lengths, displacements, types, &next);
     if (types[0])
@@ -107,8 +130,8 @@ int datatype_subarray(int dimensions, const int *sizes, const int *subsizes, con
         int d = order == ORDER_C ? dimensions - 1 - i : i;
 
         error = array_repeat(&array, subsizes[d], array.stride);
-        array.offset += starts[d] * array.stride;
-        array.stride *= sizes[d];
+        if (!error)
+            error = array_next(&array, starts[d], sizes[d]);
         integer[1 + d] = sizes[d];
         integer[1 + dimensions + d] = subsizes[d];
         integer[1 + 2 * dimensions + d] = starts[d];
@@ -149,10 +172,7 @@ static int array_distribute(struct array *array, int size, int distribution, int
             block = (int)(size - first);
         error = array_repeat(array, block, array->stride);
     }
-    if (first < size)
-        array->offset += first * array->stride;
-    array->stride *= size;
-    return error;
+    return error ? error : array_next(array, first < size ? first : 0, size);
 }
 
 int datatype_darray(int size, int rank, int dimensions, const int *sizes, const int *distributions,

@@ -75,23 +75,22 @@ static void forms_of(const struct datatype *type, struct values values[2])
 
 /* ---- sizes -------------------------------------------------------------------------------------- */
 
+size_t datatype_external_one(const struct datatype *type)
+{
+    struct values values[2];
+    size_t size = 0;
+
+    if (!datatype_is_elementary(type))
+        return type->external;
+    forms_of(type, values);
+    for (int i = 0; i < 2; i++)
+        size += (size_t)values[i].external * values[i].count;
+    return size;
+}
+
 size_t datatype_external_size(const struct datatype *type, size_t count)
 {
-    const struct datatype *part;
-    size_t size = 0, length;
-    struct values values[2];
-
-    if (type->size == 0)
-        return 0;
-    if (datatype_is_elementary(type)) {
-        forms_of(type, values);
-        for (int i = 0; i < 2; i++)
-            size += (size_t)values[i].external * values[i].count;
-        return count * size;
-    }
-    for (int n = 0; (part = datatype_part(type, n, &length)); n++)
-        size += datatype_external_size(part, length);
-    return count * size;
+    return count * datatype_external_one(type);
 }
 
 /* ---- values ------------------------------------------------------------------------------------- */

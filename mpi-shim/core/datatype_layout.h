@@ -65,6 +65,13 @@ static inline bool datatype_is_elementary(const struct datatype *type)
  * end. */
 const struct datatype *datatype_part(const struct datatype *type, int n, size_t *length);
 
+/* Elementary types in one element of `type`, and bytes of it in external32 (datatype_external.c). */
+int64_t datatype_whole(const struct datatype *type);
+size_t datatype_external_one(const struct datatype *type);
+
+/* *product = count * bytes. 0, or ERR_ARG: it is further away than an address can be. (datatype_make.c) */
+int distance_multiply(ptrdiff_t count, ptrdiff_t bytes, ptrdiff_t *product);
+
 /* A record of so many, to be filled in. NULL without memory. (datatype_make.c) */
 struct datatype_contents *contents_create(int integers, int addresses, int datatypes);
 

@@ -183,7 +183,7 @@ static void detach(struct request **request)
 int comm_idup(struct comm *comm, struct comm **out, struct request **request)
 {
     struct comm *made = comm_prepare(comm);
-    struct schedule *schedule = schedule_create(comm);
+    struct schedule *schedule = schedule_create(comm, call_word(CALL_COMM_DUP, 0, 0, 0));
     struct idup *idup = memory_get(sizeof(*idup));
     int error;
 

@@ -89,6 +89,7 @@ int core_init(const struct core_predefined *predefined, int level, int *provided
     predefine();
     receive_handlers();
     send_handlers();
+    call_handlers();
     waiting_answer();
     core_unlock();
     core.initialized = true;
@@ -100,6 +101,8 @@ int core_init(const struct core_predefined *predefined, int level, int *provided
  * buffered. Their receivers are served here; am_close waits until everything is acknowledged and everyone is here. */
 int core_finalize(void)
 {
+    char reason[512] = "";
+    const struct peer *down;
     int error;
 
     core_lock();
@@ -109,13 +112,16 @@ int core_finalize(void)
     core_unlock();
     error = am_close(core.am);
     core.am = NULL;
+    down = comm_peer_down(core.predefined.world);
+    if (down && down->reason)
+        snprintf(reason, sizeof(reason), ": %s", down->reason);
     comm_predefined_end(core.predefined.world);
     comm_predefined_end(core.predefined.self);
     idup_end();
     contexts_destroy();
     peers_destroy();
     memory_trim();
-    return error
-               ? error_note(ERR_OTHER, "the processes could not end together: %s", strerror(-error))
-               : 0;
+    return error ? error_note(ERR_OTHER, "the processes could not end together: %s%s",
+                              strerror(-error), reason)
+                 : 0;
 }

@@ -38,6 +38,7 @@ struct match {
     size_t unexpected;
     size_t bins;
     struct match_bin *free;
+    void *owner;
 };
 
 #define container_of(pointer, type, member)                                                        \
@@ -171,6 +172,16 @@ struct match *match_create(void)
     list_init(&match->any);
     list_init(&match->all);
     return match;
+}
+
+void match_set_owner(struct match *match, void *owner)
+{
+    match->owner = owner;
+}
+
+void *match_owner(const struct match *match)
+{
+    return match->owner;
 }
 
 void match_destroy(struct match *match)
@@ -328,6 +339,19 @@ void match_store(struct match *match, struct match_message *message, int source,
     for (unsigned kind = ANY_OF_SOURCE; kind <= ANY_OF_TAG; kind++) {
         if (match->indexed & 1u << kind)
             list_append(&bin_get(match, key_for(kind, message))->unexpected, &message->link[kind]);
+    }
+    match->unexpected++;
+}
+
+void match_return(struct match *match, struct match_message *message)
+{
+    /* A list is a ring: behind its head is the front. */
+    list_append(match->all.next, &message->link[ANY_OF_BOTH]);
+    list_append(bin_get(match, key_for(0, message))->unexpected.next, &message->link[0]);
+    for (unsigned kind = ANY_OF_SOURCE; kind <= ANY_OF_TAG; kind++) {
+        if (match->indexed & 1u << kind)
+            list_append(bin_get(match, key_for(kind, message))->unexpected.next,
+                        &message->link[kind]);
     }
     match->unexpected++;
 }

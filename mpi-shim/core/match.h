@@ -41,6 +41,9 @@ struct match_message {
 struct match;
 
 struct match *match_create(void);
+/* Whose it is, for those who find it by its number; NULL at first. */
+void match_set_owner(struct match *match, void *owner);
+void *match_owner(const struct match *match);
 /* Its queues are empty, or their contents no longer matter. */
 void match_destroy(struct match *match);
 
@@ -54,6 +57,8 @@ void match_store(struct match *match, struct match_message *message, int source,
 
 /* The message that a receive of (source, tag) would get, left where it is. */
 struct match_message *match_find(struct match *match, int source, int tag);
+/* Put back at the front of its queue what match_receive took. */
+void match_return(struct match *match, struct match_message *message);
 /* Take out a message that match_find found, or a receive that was posted. */
 void match_take(struct match *match, struct match_message *message);
 void match_cancel(struct match *match, struct match_posted *posted);

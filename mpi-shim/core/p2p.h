@@ -9,7 +9,9 @@
  *   EAGER        the payload comes along
  *   SYNCHRONOUS  the same; args[2] names the sender's request, and SYNCHRONOUS_MATCHED answers it once received
  *   RENDEZVOUS   args[2..5]: base and key of the sender's memory, length, name of its request. The receiver pulls the
- *                bytes into the posted buffer (am_get), which ends with RENDEZVOUS_DONE in the sender
+ *                bytes into the posted buffer (am_get), which ends with RENDEZVOUS_DONE in the sender. In a collective call
+ *                the payload is its word (call.h)
+ *   COLLECTIVE   as EAGER; args[2] is the word of the collective call
  *
  * Credit: a sender may have CREDIT bytes of eager messages at a receiver that has not received them. Without credit
  * it uses RENDEZVOUS, which needs none. The receiver gives credit back with its own envelopes and answers, or with a
@@ -23,6 +25,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "mpi-shim/coll/tags.h"
 #include "mpi-shim/core/core.h"
 #include "mpi-shim/core/memory.h"
 
@@ -36,9 +39,19 @@ enum handler {
     HANDLER_CANCEL,          /* name of the sender's request: forget it if it was not received */
     HANDLER_CANCELLED,       /* name: it was not */
     HANDLER_WAKE,            /* to oneself: something was completed by another thread */
+    HANDLER_COLLECTIVE,
+    HANDLER_REFUSED, /* name, credit, word of the receiver's call: it will not receive the message */
+    HANDLER_ASK, /* context, credit, word: answered once the receiver is in another call, or has left this one */
+    HANDLER_ANSWER, /* context, credit, that word, the receiver's own */
 };
 
-enum message_kind { MESSAGE_EAGER, MESSAGE_SYNCHRONOUS, MESSAGE_RENDEZVOUS, MESSAGE_NO_PROC };
+enum message_kind {
+    MESSAGE_EAGER,
+    MESSAGE_SYNCHRONOUS,
+    MESSAGE_RENDEZVOUS,
+    MESSAGE_NO_PROC,
+    MESSAGE_REFUSED, /* a rendezvous of which the sender was told that nothing will come of it */
+};
 
 enum phase {
     PHASE_IDLE,
@@ -195,24 +208,46 @@ static inline uint64_t envelope_rank(int rank, uint32_t owed)
 }
 
 /* Send at once without a request, or -EAGAIN. Hot. */
-static inline int eager_send(const struct comm *comm, uint32_t context, int dest, int tag,
-                             const void *data, size_t length)
+static inline int eager_send_by(enum handler handler, const struct comm *comm, uint32_t context,
+                                int dest, int tag, uint64_t called, const void *data, size_t length)
 {
     struct peer *peer = &core.peers[comm->process[dest]];
     uint32_t cost = (uint32_t)length + MESSAGE_COST;
-    uint64_t args[2];
+    uint64_t args[3];
     int error;
 
     if (unlikely(peer->first || peer->credit < cost))
         return -EAGAIN;
     args[0] = envelope_tag(context, tag);
     args[1] = envelope_rank(comm->rank, peer->owed);
-    error = am_request(core.am, peer->process, HANDLER_EAGER, args, 2, data, length);
+    args[2] = called;
+    error = am_request(core.am, peer->process, handler, args, handler == HANDLER_EAGER ? 2 : 3,
+                       data, length);
     if (unlikely(error))
         return error;
     peer->credit -= cost;
     peer->owed = 0;
     return 0;
+}
+
+static inline int eager_send(const struct comm *comm, uint32_t context, int dest, int tag,
+                             const void *data, size_t length)
+{
+    return eager_send_by(HANDLER_EAGER, comm, context, dest, tag, 0, data, length);
+}
+
+/* A message of a collective call. */
+static inline int eager_send_called(const struct comm *comm, int dest, int tag, uint64_t called,
+                                    const void *data, size_t length)
+{
+    return eager_send_by(HANDLER_COLLECTIVE, comm, comm->context + 1, dest, tag, called, data,
+                         length);
+}
+
+/* The word of a message with this tag. Making communicators is not always a call on the one that the messages are of. */
+static inline uint64_t call_of_tag(const struct comm *comm, int tag)
+{
+    return likely(tag < TAG_SCHEDULE) ? comm->calls.current : 0;
 }
 
 /* Fill in a request for a send or a receive; the type's data are found or (for a type with gaps) packed. */

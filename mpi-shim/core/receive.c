@@ -42,6 +42,9 @@ static inline void deliver(struct request *request, int source, int tag, const v
         request->status.error = ERR_TRUNCATE;
         request->arrived = length;
         length = request->length;
+    } else if (unlikely(length < request->length && request->called)) {
+        request->status.error = ERR_COUNT;
+        request->arrived = length;
     }
     request->status.count = length;
     if (likely(!(request->flags & REQUEST_GAPS)))
@@ -53,10 +56,44 @@ static inline void deliver(struct request *request, int source, int tag, const v
 
 void message_free(struct message *message)
 {
-    size_t payload = message->kind == MESSAGE_RENDEZVOUS ? 0 : message->length;
+    bool alone = message->kind == MESSAGE_RENDEZVOUS || message->kind == MESSAGE_REFUSED;
+    size_t payload = alone ? 0 : message->length;
 
     message->magic = FREED_MAGIC;
     memory_return(message, sizeof(*message) + payload);
+}
+
+/* A message of another collective call, in its queue: nothing is delivered. One of a later call stays for that. */
+static __attribute__((cold)) void receive_unfit(struct request *request, struct match *match,
+                                                struct message *message, bool in_handler)
+{
+    uint64_t said = message->called;
+    int error;
+
+    request->status.source = message->match.source;
+    request->status.tag = message->match.tag;
+    if (call_is_later(said, request->called)) {
+        said = request->called;
+    } else {
+        match_take(match, &message->match);
+        call_refuse(message, request->called, in_handler);
+        if (message->kind == MESSAGE_EAGER)
+            peer_return(&core.peers[message->process], (uint32_t)message->length + MESSAGE_COST,
+                        in_handler);
+        message_free(message);
+    }
+    error = call_compare(request->comm, said, request->called);
+    request->status.count = 0;
+    request->status.error = error ? error : ERR_OTHER;
+    request->said = said;
+    request->unfit = true;
+    request_complete(request);
+}
+
+static inline bool call_fits(const struct request *request, uint64_t called)
+{
+    return likely((called ^ request->called) == 0) || !called || !request->called ||
+           ((called ^ request->called) & ~CALL_BYTES_MASK) == 0;
 }
 
 void message_deliver(struct message *message, struct request *request)
@@ -64,6 +101,13 @@ void message_deliver(struct message *message, struct request *request)
     struct peer *peer = &core.peers[message->process];
 
     request->process = message->process;
+    if (unlikely(message->kind == MESSAGE_REFUSED || !call_fits(request, message->called))) {
+        struct match *match = request->comm->coll_match;
+
+        match_return(match, &message->match);
+        receive_unfit(request, match, message, false);
+        return;
+    }
     if (message->kind == MESSAGE_RENDEZVOUS) {
         request->status.source = message->match.source;
         request->status.tag = message->match.tag;
@@ -106,7 +150,8 @@ static __attribute__((noinline)) struct message *message_keep(struct match *matc
     return message;
 }
 
-static inline void on_payload(const struct am_message *arrived, enum message_kind kind)
+static inline void on_payload(const struct am_message *arrived, enum message_kind kind,
+                              uint64_t called)
 {
     int source = (int)(arrived->args[1] >> 32), tag = (int)arrived->args[0];
     struct peer *peer = &core.peers[arrived->source];
@@ -118,7 +163,7 @@ static inline void on_payload(const struct am_message *arrived, enum message_kin
     match = context_match((uint32_t)(arrived->args[0] >> 32));
     posted = match_arrive(match, source, tag);
     peer->credit += (uint32_t)arrived->args[1];
-    if (likely(posted)) {
+    if (likely(posted) && call_fits(request_of(posted), called)) {
         struct request *request = request_of(posted);
 
         peer_return(peer, (uint32_t)arrived->length + MESSAGE_COST, true);
@@ -130,6 +175,9 @@ static inline void on_payload(const struct am_message *arrived, enum message_kin
 
         if (kind == MESSAGE_SYNCHRONOUS)
             message->sender_id = arrived->args[2];
+        message->called = called;
+        if (unlikely(posted))
+            receive_unfit(request_of(posted), match, message, true);
     }
 }
 
@@ -137,14 +185,21 @@ static void on_eager(struct am *am, const struct am_message *arrived, void *cont
 {
     if (unlikely(arrived->nargs != 2))
         protocol_error(arrived, "a message without its envelope");
-    on_payload(arrived, MESSAGE_EAGER);
+    on_payload(arrived, MESSAGE_EAGER, 0);
+}
+
+static void on_collective(struct am *am, const struct am_message *arrived, void *context)
+{
+    if (unlikely(arrived->nargs != 3))
+        protocol_error(arrived, "a message of a collective call without its envelope");
+    on_payload(arrived, MESSAGE_EAGER, arrived->args[2]);
 }
 
 static void on_synchronous(struct am *am, const struct am_message *arrived, void *context)
 {
     if (unlikely(arrived->nargs != 3))
         protocol_error(arrived, "a synchronous message without its envelope");
-    on_payload(arrived, MESSAGE_SYNCHRONOUS);
+    on_payload(arrived, MESSAGE_SYNCHRONOUS, 0);
 }
 
 static void on_rendezvous(struct am *am, const struct am_message *arrived, void *context)
@@ -153,6 +208,8 @@ static void on_rendezvous(struct am *am, const struct am_message *arrived, void 
     struct am_memory memory;
     struct match *match;
     struct match_posted *posted;
+    struct message *message;
+    uint64_t called = 0;
 
     if (unlikely(arrived->nargs != 6))
         protocol_error(arrived, "a rendezvous without its envelope");
@@ -163,8 +220,10 @@ static void on_rendezvous(struct am *am, const struct am_message *arrived, void 
     memory = (struct am_memory){.base = arrived->args[2], .key = arrived->args[3]};
     match = context_match((uint32_t)(arrived->args[0] >> 32));
     core.peers[arrived->source].credit += (uint32_t)arrived->args[1];
+    if (arrived->length == sizeof(called))
+        memcpy(&called, arrived->payload, sizeof(called));
     posted = match_arrive(match, source, tag);
-    if (posted) {
+    if (posted && call_fits(request_of(posted), called)) {
         struct request *request = request_of(posted);
 
         request->status.source = source;
@@ -172,13 +231,15 @@ static void on_rendezvous(struct am *am, const struct am_message *arrived, void 
         request->process = arrived->source;
         rendezvous_pull(request, arrived->source, &memory, arrived->args[4], arrived->args[5],
                         true);
-    } else {
-        struct message *message = message_keep(match, arrived, MESSAGE_RENDEZVOUS, 0);
-
-        message->memory = memory;
-        message->length = arrived->args[4];
-        message->sender_id = arrived->args[5];
+        return;
     }
+    message = message_keep(match, arrived, MESSAGE_RENDEZVOUS, 0);
+    message->memory = memory;
+    message->length = arrived->args[4];
+    message->sender_id = arrived->args[5];
+    message->called = called;
+    if (posted)
+        receive_unfit(request_of(posted), match, message, true);
 }
 
 /* ---- cancellation by the sender ----------------------------------------------------------------- */
@@ -230,6 +291,7 @@ static void on_cancel(struct am *am, const struct am_message *arrived, void *con
 void receive_handlers(void)
 {
     am_set_handler(core.am, HANDLER_EAGER, on_eager, NULL);
+    am_set_handler(core.am, HANDLER_COLLECTIVE, on_collective, NULL);
     am_set_handler(core.am, HANDLER_SYNCHRONOUS, on_synchronous, NULL);
     am_set_handler(core.am, HANDLER_RENDEZVOUS, on_rendezvous, NULL);
     am_set_handler(core.am, HANDLER_CANCEL, on_cancel, NULL);
@@ -325,14 +387,15 @@ void receive_peer_down(struct peer *peer)
 }
 
 static inline int receive_wait(void *buffer, size_t count, struct datatype *type, int source,
-                               int tag, struct comm *comm, struct match *match, const char *call,
-                               struct status *status)
+                               int tag, struct comm *comm, struct match *match, uint64_t called,
+                               const char *call, struct status *status)
 {
     struct request request, *waited = &request;
     int error = 0;
 
     request_prepare(&request, REQUEST_RECV);
     request.comm = comm;
+    request.called = called;
     core_lock();
     receive_fill(&request, buffer, count, type);
     receive_start_inline(&request, match, source, tag);
@@ -365,17 +428,18 @@ int recv_blocking(void *buffer, size_t count, struct datatype *type, int source,
         status_proc_null(status);
         return 0;
     }
-    return receive_wait(buffer, count, type, source, tag, comm, comm->match, "MPI_Recv", status);
+    return receive_wait(buffer, count, type, source, tag, comm, comm->match, 0, "MPI_Recv", status);
 }
 
 int coll_recv(void *buffer, size_t count, struct datatype *type, int source, int tag,
               struct comm *comm)
 {
-    return receive_wait(buffer, count, type, source, tag, comm, comm->coll_match, NULL, NULL);
+    return receive_wait(buffer, count, type, source, tag, comm, comm->coll_match,
+                        call_of_tag(comm, tag), NULL, NULL);
 }
 
 static inline int receive_start(void *buffer, size_t count, struct datatype *type, int source,
-                                int tag, struct comm *comm, struct match *match,
+                                int tag, struct comm *comm, struct match *match, uint64_t called,
                                 struct request **made)
 {
     struct request *request;
@@ -383,6 +447,7 @@ static inline int receive_start(void *buffer, size_t count, struct datatype *typ
     core_lock();
     request = request_get(REQUEST_RECV);
     request->comm = comm;
+    request->called = called;
     comm_retain(comm);
     receive_fill(request, buffer, count, type);
     if (likely(source != PROC_NULL)) {
@@ -399,13 +464,14 @@ static inline int receive_start(void *buffer, size_t count, struct datatype *typ
 int recv_start(void *buffer, size_t count, struct datatype *type, int source, int tag,
                struct comm *comm, struct request **made)
 {
-    return receive_start(buffer, count, type, source, tag, comm, comm->match, made);
+    return receive_start(buffer, count, type, source, tag, comm, comm->match, 0, made);
 }
 
 int coll_recv_start(void *buffer, size_t count, struct datatype *type, int source, int tag,
                     struct comm *comm, struct request **made)
 {
-    receive_start(buffer, count, type, source, tag, comm, comm->coll_match, made);
+    receive_start(buffer, count, type, source, tag, comm, comm->coll_match, call_of_tag(comm, tag),
+                  made);
     (*made)->flags |= REQUEST_COLLECTIVE_CONTEXT; /* where request_cancel looks for it */
     return 0;
 }
@@ -482,7 +548,7 @@ int sendrecv(const void *send_buffer, size_t send_count, struct datatype *send_t
         core_unlock();
         if (likely(sent == 0))
             return receive_wait(recv_buffer, recv_count, recv_type, source, recv_tag, comm,
-                                comm->match, "MPI_Sendrecv", status);
+                                comm->match, 0, "MPI_Sendrecv", status);
     }
     recv_start(recv_buffer, recv_count, recv_type, source, recv_tag, comm, &receive);
     sent = send_blocking(SEND_STANDARD, send_buffer, send_count, send_type, dest, send_tag, comm);
@@ -505,8 +571,8 @@ int coll_sendrecv(const void *send_buffer, size_t send_count, struct datatype *s
     /* What can leave at once needs no receive posted before it, and no request. */
     if (likely(send_type->dense && length <= core.eager)) {
         core_lock();
-        error = eager_send(comm, comm->context + 1, dest, tag,
-                           (const char *)send_buffer + send_type->true_lb, length);
+        error = eager_send_called(comm, dest, tag, call_of_tag(comm, tag),
+                                  (const char *)send_buffer + send_type->true_lb, length);
         core_unlock();
         if (likely(error == 0))
             return coll_recv(recv_buffer, recv_count, recv_type, source, tag, comm);

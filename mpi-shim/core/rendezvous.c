@@ -3,7 +3,8 @@
  * core/rendezvous.c: the receiver's half of a rendezvous: pull the bytes from where the sender exposed them.
  *
  * The sender's half is in send.c: am_expose, a message of handler RENDEZVOUS, and am_conceal when
- * RENDEZVOUS_DONE came back. A receive for fewer bytes than were sent pulls those that fit and fails.
+ * RENDEZVOUS_DONE came back. A receive for fewer bytes than were sent pulls those that fit and fails; so does one of a
+ * collective call for more.
  */
 #include <stdlib.h>
 
@@ -77,6 +78,9 @@ void rendezvous_pull(struct request *request, uint32_t process, const struct am_
         request->status.error = ERR_TRUNCATE;
         request->arrived = length;
         length = request->length;
+    } else if (unlikely(length < request->length && request->called)) {
+        request->status.error = ERR_COUNT;
+        request->arrived = length;
     }
     request->status.count = length;
     request->phase = PHASE_PULLING;

@@ -78,6 +78,8 @@ void request_prepare(struct request *request, enum request_kind kind)
     request->name = 0;
     request->type = NULL;
     request->packed = NULL;
+    request->called = 0;
+    request->unfit = false;
 }
 
 struct request *request_get(enum request_kind kind)
@@ -201,7 +203,7 @@ void core_wait(struct waiting *waiting)
 
     waiting->next = core.waiting;
     core.waiting = waiting;
-    handled = am_wait(core.am, AM_FOREVER);
+    handled = waiting->call ? am_wait(core.am, AM_FOREVER) : call_wait(waiting);
     while (unlikely(*link !=
                     waiting)) /* with threads the last to wait is not always the first to wake */
         link = &(*link)->next;
@@ -271,17 +273,16 @@ void request_blame(const struct request *request)
 int request_explain(const struct request *request)
 {
     int error = request->status.error;
+    int rank = request->kind == REQUEST_RECV ? request->status.source : request->peer;
 
-    if (error == ERR_TRUNCATE && request->kind == REQUEST_COLLECTIVE)
+    if (request->unfit)
+        return call_explain(request->comm, rank, request->said, request->called);
+    if ((error == ERR_TRUNCATE || error == ERR_COUNT) &&
+        (request->kind == REQUEST_COLLECTIVE || request->flags & REQUEST_COLLECTIVE_CONTEXT))
         return error_note(error,
-                          "a message of the operation, from rank %d, has %zu bytes, the buffer %zu",
-                          request->peer, request->arrived, request->length);
-    if (error == ERR_TRUNCATE && request->flags & REQUEST_COLLECTIVE_CONTEXT)
-        return error_note(
-            error,
-            "rank %d sent %zu bytes where this rank expects at most %zu; have all ranks "
-            "the same root, counts and types?",
-            request->status.source, request->arrived, request->length);
+                          "rank %d sent %zu bytes where this rank expects %zu; have all ranks the "
+                          "same counts and types?",
+                          rank, request->arrived, request->length);
     if (error == ERR_TRUNCATE)
         return error_note(
             error, "the message from rank %d with tag %d has %zu bytes, the buffer %zu",

@@ -63,12 +63,14 @@ void send_begin(struct request *request)
     outgoing->args[1] = envelope_rank(comm->rank, 0);
     outgoing->payload = eager ? request->buffer : NULL;
     outgoing->length = eager ? (uint32_t)request->length : 0;
+    outgoing->args[2] = request->called;
     outgoing->request = true;
     request->phase = PHASE_QUEUED;
     if (eager) {
         peer->credit -= (uint32_t)cost;
-        outgoing->handler = HANDLER_EAGER;
-        outgoing->nargs = 2;
+        outgoing->handler = request->flags & REQUEST_COLLECTIVE_CONTEXT ? HANDLER_COLLECTIVE
+                                                                        : HANDLER_EAGER;
+        outgoing->nargs = request->flags & REQUEST_COLLECTIVE_CONTEXT ? 3 : 2;
         if (request->mode == SEND_SYNCHRONOUS) {
             request_name(request);
             outgoing->args[2] = request->name;
@@ -88,6 +90,10 @@ void send_begin(struct request *request)
             return;
         }
         request_name(request);
+        if (request->flags & REQUEST_COLLECTIVE_CONTEXT) {
+            outgoing->payload = &request->called;
+            outgoing->length = sizeof(request->called);
+        }
         outgoing->args[2] = request->memory.base;
         outgoing->args[3] = request->memory.key;
         outgoing->args[4] = request->length;
@@ -143,6 +149,24 @@ static void on_answer(struct am *am, const struct am_message *message, void *con
     send_end(request);
 }
 
+static void on_refused(struct am *am, const struct am_message *message, void *context)
+{
+    struct request *request;
+
+    if (unlikely(message->nargs != 3))
+        protocol_error(message, "a refusal without its arguments");
+    core.peers[message->source].credit += (uint32_t)message->args[1];
+    request = request_named(message->args[0], message->source);
+    if (unlikely(!request || request->phase != PHASE_SENT || !request->called))
+        protocol_error(message, "a refusal of a send that is not pending");
+    request->said = message->args[2] ? message->args[2] : request->called;
+    request->unfit = true;
+    request->status.error = call_compare(request->comm, request->said, request->called);
+    if (request->status.error == 0)
+        request->status.error = ERR_OTHER;
+    send_end(request);
+}
+
 static void on_cancelled(struct am *am, const struct am_message *message, void *context)
 {
     struct request *request;
@@ -181,6 +205,7 @@ void send_handlers(void)
     am_set_handler(core.am, HANDLER_RENDEZVOUS_DONE, on_answer, NULL);
     am_set_handler(core.am, HANDLER_CREDIT, on_answer, NULL);
     am_set_handler(core.am, HANDLER_CANCELLED, on_cancelled, NULL);
+    am_set_handler(core.am, HANDLER_REFUSED, on_refused, NULL);
     am_set_handler(core.am, HANDLER_WAKE, on_wake, NULL);
 }
 
@@ -206,6 +231,8 @@ static __attribute__((noinline)) int send_wait(enum send_mode mode, const void *
     request_prepare(&request, REQUEST_SEND);
     request.flags = flags | REQUEST_ATTENDED;
     request.comm = comm;
+    if (flags & REQUEST_COLLECTIVE_CONTEXT)
+        request.called = call_of_tag(comm, tag);
     core_lock();
     send_fill(&request, mode, buffer, count, type, dest, tag, comm);
     send_begin(&request);
@@ -271,6 +298,8 @@ static __attribute__((noinline)) int send_slow(enum send_mode mode, const void *
     request = request_get(REQUEST_SEND);
     request->flags |= flags;
     request->comm = comm;
+    if (flags & REQUEST_COLLECTIVE_CONTEXT)
+        request->called = call_of_tag(comm, tag);
     comm_retain(comm);
     send_fill(request, mode, buffer, count, type, dest, tag, comm);
     send_begin(request);
@@ -309,8 +338,8 @@ int coll_send(const void *buffer, size_t count, struct datatype *type, int dest,
         int error;
 
         core_lock();
-        error = eager_send(comm, comm->context + 1, dest, tag, (const char *)buffer + type->true_lb,
-                           length);
+        error = eager_send_called(comm, dest, tag, call_of_tag(comm, tag),
+                                  (const char *)buffer + type->true_lb, length);
         core_unlock();
         if (likely(error == 0))
             return 0;

@@ -84,8 +84,7 @@ static void tell_call(struct am *am, const struct waiting *waiting)
     if (request)
         comm = request->comm;
     if (!waiting->call) {
-        am_tell(am, "in %s on %s", comm && comm->call ? comm->call : "a collective call",
-                comm_text(comm, on));
+        am_tell(am, "in %s on %s", call_name(comm ? comm->calls.current : 0), comm_text(comm, on));
         if (request && request->kind == REQUEST_SEND) {
             request_text(which, sizeof(which), request);
             am_tell(am, "its send%s has not ended", which);

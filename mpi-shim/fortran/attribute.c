@@ -2,8 +2,8 @@
  *
  * mpi-shim/fortran/attribute.c: key values and attributes (MPI 3.1 sections 6.7 and 17.2.7).
  *
- * An attribute's value in Fortran is an INTEGER, of the size of an address since MPI-2; it is kept in the place of C's pointer. A
- * predefined attribute is a pointer to an int in C, and that int in Fortran. A key value that Fortran made carries its callbacks in its
+ * An attribute's value in Fortran is an INTEGER, of the size of an address since MPI-2; libmpi knows which language has set
+ * it. A key value that Fortran made carries its callbacks in its
  * extra state, which libmpi frees with it.
  */
 #include <stdbool.h>
@@ -12,7 +12,9 @@
 
 #include "mpi-shim/fortran/fortran.h"
 
-enum { COMM = 1, WIN = 2, TYPE = 3 }; /* as ompi_attr_create_keyval has them */
+#include "mpi-shim/abi/fortran.h"
+
+enum { COMM = OBJECT_KIND_COMM, WIN = OBJECT_KIND_WIN, TYPE = OBJECT_KIND_TYPE };
 
 /* A name of libmpi's that Open MPI's C++ bindings call as well. `owned` is freed with the key value. */
 int ompi_attr_create_keyval(int object, void *copy, void *remove, int *keyval, void *state,
@@ -89,7 +91,8 @@ static int create(int object, bool mpi1, copy_function *copy, delete_function *r
         return fortran_no_memory();
     *callbacks = (struct callbacks){copy, remove, object, mpi1, state};
     error = ompi_attr_create_keyval(object, (void *)call_copy, (void *)call_delete, keyval,
-                                    callbacks, 0, callbacks);
+                                    callbacks, KEYVAL_FORTRAN | (mpi1 ? KEYVAL_FORTRAN_MPI1 : 0),
+                                    callbacks);
     if (error)
         free(callbacks);
     return error;
@@ -128,19 +131,11 @@ FORTRAN_NAMES(keyval_create, mpi_keyval_create, MPI_KEYVAL_CREATE, ompi_keyval_c
 
 /* ---- values --------------------------------------------------------------------------------------- */
 
-static bool is_predefined(int keyval)
-{
-    return keyval >= MPI_TAG_UB && keyval <= MPI_UNIVERSE_SIZE;
-}
-
 static int comm_get(MPI_Fint comm, MPI_Fint keyval, MPI_Aint *value, MPI_Fint *flag)
 {
-    void *found = NULL;
-    int there = 0, error = PMPI_Comm_get_attr(PMPI_Comm_f2c(comm), keyval, &found, &there);
+    int there = 0, error = ompi_attr_get_aint(COMM, PMPI_Comm_f2c(comm), keyval, value, &there);
 
     *flag = there != 0;
-    if (error == MPI_SUCCESS && there)
-        *value = is_predefined(keyval) ? *(int *)found : (MPI_Aint)found;
     return error;
 }
 
@@ -164,32 +159,29 @@ FORTRAN_NAMES(attr_get, mpi_attr_get, MPI_ATTR_GET, ompi_attr_get_f);
 
 static void comm_set_attr(MPI_Fint *comm, MPI_Fint *keyval, MPI_Aint *value, MPI_Fint *ierror)
 {
-    *ierror = PMPI_Comm_set_attr(PMPI_Comm_f2c(*comm), *keyval, (void *)*value);
+    *ierror = ompi_attr_set_aint(COMM, PMPI_Comm_f2c(*comm), *keyval, *value);
 }
 FORTRAN_NAMES(comm_set_attr, mpi_comm_set_attr, MPI_COMM_SET_ATTR, ompi_comm_set_attr_f);
 
 static void attr_put(MPI_Fint *comm, MPI_Fint *keyval, MPI_Fint *value, MPI_Fint *ierror)
 {
-    *ierror = PMPI_Comm_set_attr(PMPI_Comm_f2c(*comm), *keyval, (void *)(intptr_t)*value);
+    *ierror = ompi_attr_set_fint(COMM, PMPI_Comm_f2c(*comm), *keyval, *value);
 }
 FORTRAN_NAMES(attr_put, mpi_attr_put, MPI_ATTR_PUT, ompi_attr_put_f);
 
 static void type_get_attr(MPI_Fint *type, MPI_Fint *keyval, MPI_Aint *value, MPI_Fint *flag,
                           MPI_Fint *ierror)
 {
-    void *found = NULL;
     int there = 0;
 
-    *ierror = PMPI_Type_get_attr(PMPI_Type_f2c(*type), *keyval, &found, &there);
+    *ierror = ompi_attr_get_aint(TYPE, PMPI_Type_f2c(*type), *keyval, value, &there);
     *flag = there != 0;
-    if (*ierror == MPI_SUCCESS && there)
-        *value = (MPI_Aint)found;
 }
 FORTRAN_NAMES(type_get_attr, mpi_type_get_attr, MPI_TYPE_GET_ATTR, ompi_type_get_attr_f);
 
 static void type_set_attr(MPI_Fint *type, MPI_Fint *keyval, MPI_Aint *value, MPI_Fint *ierror)
 {
-    *ierror = PMPI_Type_set_attr(PMPI_Type_f2c(*type), *keyval, (void *)*value);
+    *ierror = ompi_attr_set_aint(TYPE, PMPI_Type_f2c(*type), *keyval, *value);
 }
 FORTRAN_NAMES(type_set_attr, mpi_type_set_attr, MPI_TYPE_SET_ATTR, ompi_type_set_attr_f);
 

@@ -103,7 +103,7 @@ static void neighbors(MPI_Comm comm, int *sources, int *destinations)
     }
 }
 
-int fortran_sources(MPI_Comm comm, const void *buffer)
+int fortran_sources(MPI_Comm comm)
 {
     int sources, destinations;
 
@@ -111,7 +111,7 @@ int fortran_sources(MPI_Comm comm, const void *buffer)
     return sources;
 }
 
-int fortran_destinations(MPI_Comm comm, const void *buffer)
+int fortran_destinations(MPI_Comm comm)
 {
     int sources, destinations;
 

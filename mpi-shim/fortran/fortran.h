@@ -98,8 +98,8 @@ MPI_Request *fortran_requests(const MPI_Fint *requests, int count);
 /* How many datatypes such a call takes: one for each process at the other side (none where `buffer` is MPI_IN_PLACE), for each neighbour
  * that sends, or that receives. */
 int fortran_peers(MPI_Comm comm, const void *buffer);
-int fortran_sources(MPI_Comm comm, const void *buffer);
-int fortran_destinations(MPI_Comm comm, const void *buffer);
+int fortran_sources(MPI_Comm comm);
+int fortran_destinations(MPI_Comm comm);
 
 /* Into `length` bytes, cut or padded with blanks. */
 void fortran_string_out(char *string, size_t length, const char *text);

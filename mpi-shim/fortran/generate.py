@@ -54,7 +54,12 @@ class Function:
             self.after.append(f"*{a} = {c} != 0;")
         elif array:
             self.parameter("MPI_Fint", a, c)
-            count = f"*a{array[1]}" if array[1].isdigit() else f"fortran_{array[1]}({self.comm}, {self.buffer})"
+            if array[1].isdigit():
+                count = f"*a{array[1]}"
+            elif array[1] == "peers":
+                count = f"fortran_peers({self.comm}, {self.buffer})"
+            else:
+                count = f"fortran_{array[1]}({self.comm})"
             self.before.append(f"MPI_Datatype *{c} = fortran_types({a}, {count});")
             self.allocated.append(c)
         elif base == "status":

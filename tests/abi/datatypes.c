@@ -350,6 +350,97 @@ START_TEST(huge)
 }
 END_TEST
 
+/* Each level is two of the one before: what it comes to is asked for at once, and the last that fits is far away. */
+START_TEST(deep)
+{
+    MPI_Datatype type, next;
+    MPI_Count size, elements;
+    MPI_Aint external;
+    int lengths[2] = {1, 1}, level, whole;
+    MPI_Aint places[2] = {0, 0};
+    MPI_Status status;
+
+    MPI_Type_contiguous(1, MPI_LONG, &type); /* 4 bytes in external32 */
+    for (level = 0; level < 70; level++) {
+        MPI_Datatype types[2] = {type, type};
+        int error, class;
+
+        MPI_Type_size_x(type, &size);
+        ck_assert_int_eq(size, (MPI_Count)8 << level);
+        MPI_Type_size(type, &whole);
+        ck_assert_int_eq(whole, size > INT32_MAX ? MPI_UNDEFINED : (int)size);
+        MPI_Pack_external_size("external32", 1, type, &external);
+        ck_assert_int_eq(external, (MPI_Aint)4 << level);
+        MPI_Type_commit(&type);
+        MPI_Status_set_elements_x(&status, MPI_BYTE, size);
+        MPI_Get_elements_x(&status, type, &elements);
+        ck_assert_int_eq(elements, (MPI_Count)1 << level);
+        MPI_Status_set_elements_x(&status, MPI_BYTE, 24);
+        MPI_Get_elements_x(&status, type, &elements);
+        ck_assert_int_eq(elements, 3);
+        error = MPI_Type_create_struct(2, lengths, places, types, &next);
+        if (error) {
+            MPI_Error_class(error, &class);
+            ck_assert_int_eq(class, MPI_ERR_ARG);
+            break;
+        }
+        MPI_Type_free(&type);
+        type = next;
+    }
+    ck_assert(level > 50 && level < 62);
+    MPI_Type_free(&type);
+}
+END_TEST
+
+/* What no address reaches is refused, and nothing wraps. */
+START_TEST(too_large)
+{
+    const int most = INT32_MAX, many[4] = {most, most, most, most}, none[4] = {0, 0, 0, 0};
+    const int one[4] = {1, 1, 1, 1},
+              cyclic[3] = {MPI_DISTRIBUTE_CYCLIC, MPI_DISTRIBUTE_CYCLIC, MPI_DISTRIBUTE_CYCLIC};
+    const int block[3] = {1, 1, 1};
+    MPI_Datatype giga, tera, made;
+    MPI_Aint far = (MPI_Aint)1 << 62, lb, extent;
+
+#define REFUSED(call)                                                                              \
+    do {                                                                                           \
+        int error_ = (call), class_;                                                               \
+                                                                                                   \
+        MPI_Error_class(error_, &class_);                                                          \
+        ck_assert_int_eq(class_, MPI_ERR_ARG);                                                     \
+    } while (0)
+
+    MPI_Type_contiguous(most, MPI_INT, &giga);
+    MPI_Type_contiguous(1000, giga, &tera);
+    MPI_Type_get_extent(tera, &lb, &extent);
+    ck_assert_int_eq(extent, 4000 * (MPI_Aint)most);
+    REFUSED(MPI_Type_contiguous(most, tera, &made));
+    REFUSED(MPI_Type_vector(2, 1, most, tera, &made));
+    REFUSED(MPI_Type_vector(2, 1, -most, tera, &made));
+    REFUSED(MPI_Type_vector(most, most, 1, giga, &made));
+    REFUSED(MPI_Type_create_hvector(3, 1, far, MPI_INT, &made));
+    REFUSED(MPI_Type_create_hvector(3, 1, -far, MPI_INT, &made));
+    REFUSED(MPI_Type_indexed(1, one, &most, tera, &made));
+    REFUSED(MPI_Type_indexed(1, &most, none, tera, &made));
+    REFUSED(MPI_Type_create_indexed_block(1, 1, &most, tera, &made));
+    REFUSED(MPI_Type_create_hindexed(1, one, &far, MPI_INT, &made));
+    REFUSED(MPI_Type_create_hindexed_block(1, 1, &far, MPI_INT, &made));
+    REFUSED(MPI_Type_create_struct(1, one, &far, &giga, &made));
+    REFUSED(MPI_Type_create_subarray(4, many, one, none, MPI_ORDER_C, MPI_INT, &made));
+    REFUSED(MPI_Type_create_subarray(4, many, many, none, MPI_ORDER_FORTRAN, MPI_INT, &made));
+    REFUSED(MPI_Type_create_darray(1, 0, 3, many, cyclic, block, one, MPI_ORDER_C, tera, &made));
+    REFUSED(MPI_Type_create_resized(MPI_INT, PTRDIFF_MAX, 1, &made));
+    /* These bounds can be said, but no further type reaches that far. */
+    MPI_Type_create_resized(MPI_INT, 0, PTRDIFF_MAX, &made);
+    MPI_Type_get_extent(made, &lb, &extent);
+    ck_assert(lb == 0 && extent == PTRDIFF_MAX);
+    MPI_Type_free(&tera);
+    REFUSED(MPI_Type_contiguous(2, made, &tera));
+    MPI_Type_free(&made);
+    MPI_Type_free(&giga);
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
     Suite *suite = suite_create("datatypes");
@@ -367,6 +458,8 @@ int main(int argc, char **argv)
     tcase_add_test(test, external32);
     tcase_add_test(test, markers);
     tcase_add_test(test, huge);
+    tcase_add_test(test, deep);
+    tcase_add_test(test, too_large);
     suite_add_tcase(suite, test);
     runner = srunner_create(suite);
     srunner_set_fork_status(runner, CK_NOFORK);

@@ -11,7 +11,7 @@ import re
 import subprocess
 import sys
 
-FUNCTION = re.compile(r"P?MPIX?_\w+|OMPI_C_\w+|OMPI_Affinity_str|ompi_(op_set_cxx_callback|attr_create_keyval|errhandler_(create|invoke))|mpi_\w+_(fn|fn_null|f90)_{0,2}")
+FUNCTION = re.compile(r"P?MPIX?_\w+|OMPI_C_\w+|OMPI_Affinity_str|ompi_(op_set_cxx_callback|attr_(create_keyval|get_aint|set_aint|set_fint)|errhandler_(create|invoke))|mpi_\w+_(fn|fn_null|f90)_{0,2}")
 DATA = re.compile(r"MPI_F_\w+|mpi_fortran_\w+_|ompi_mpi_[a-z0-9_]+|ompi_request_null|ompi_(errcode_intern_lastused|errcodes_intern|registered_datareps)|ompi_message_(null|no_proc)")
 # Objects that Open MPI exports for its own libraries. mpi.h and mpif.h name none of them.
 INTERNAL = re.compile(

@@ -138,9 +138,18 @@ static void compare_run(uint64_t seed, unsigned operations)
                 *receive = (struct receive){receive->posted, want_source, want_tag, n, true};
                 naive.receive[naive.receives++] = receive;
             } else {
-                require(got == &naive.message[expected]->message, seed, n);
-                naive.message[expected]->used = false;
+                struct message *message = naive.message[expected];
+
+                require(got == &message->message, seed, n);
                 drop((void **)naive.message, &naive.messages, (unsigned)expected);
+                if (random_below(8) == 0) { /* put back */
+                    match_return(match, got);
+                    for (unsigned i = naive.messages++; i > 0; i--)
+                        naive.message[i] = naive.message[i - 1];
+                    naive.message[0] = message;
+                } else {
+                    message->used = false;
+                }
             }
         } else if (what < 100) { /* an arrival */
             struct message *message = &messages[random_below(ENTRIES)];

@@ -7,8 +7,10 @@
 #include "mpi_test.h"
 
 /* MPI_UNWEIGHTED and MPI_WEIGHTS_EMPTY are addresses of nothing. */
+#ifndef __clang__
 #pragma GCC diagnostic ignored "-Wstringop-overread"
 #pragma GCC diagnostic ignored "-Wstringop-overflow"
+#endif
 
 /* ---- MPI_Dims_create -------------------------------------------------------------------------------- */
 

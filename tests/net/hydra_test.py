@@ -107,6 +107,32 @@ def a_cable_that_is_cut():
         assert "process 1 on" in said and "node 1's agent has not answered" in said, said
 
 
+def a_last_message_that_cannot_arrive():
+    """The sender is in MPI_Finalize by then, where only the launcher's barrier is left to wait for, and nothing crosses the cut for that."""
+    scenario.need("mpiexec.hydra")
+    with Network(faults=[]) as net:
+        job = HydraJob(2, [os.path.join(BUILD, "tests", "net", "last_words")], net, env={"CARAVAN_PEER_TIMEOUT": "1"})
+        said = {job.process.stdout: "", job.process.stderr: ""}
+        limit = time.monotonic() + 20
+        cut = False
+        while "could not end together" not in said[job.process.stderr] and time.monotonic() < limit:
+            for stream in select.select(list(said), [], [], 0.1)[0]:
+                said[stream] += os.read(stream.fileno(), 4096).decode()
+            if not cut and "ready" in said[job.process.stdout]:
+                net.toggle_cut()
+                cut = True
+        took = time.monotonic() - job.began
+        net.toggle_cut()
+        job.kill()
+        job.process.communicate()
+        job.nothing_left(10)
+        told = said[job.process.stderr]
+        assert "the launcher's barrier has not ended for 1.0 s" in told, str(said)
+        assert "MPI_Finalize" in told and "could not end together" in told, str(said)
+        assert "process 1 on" in told and "node 1's agent has not answered" in told, str(said)
+        return f"{took:.1f} s"
+
+
 def what_cannot_be():
     with Network() as net:
         for name, value, words in (("ETH", "eth7", "no way to the job's other nodes: there is no interface eth7"),
@@ -120,4 +146,4 @@ def what_cannot_be():
 
 if __name__ == "__main__":
     sys.exit(scenario.run([programs, three_nodes, lossy, called_back, a_rank_that_computes, bad_ends, a_cable_that_is_cut,
-                           what_cannot_be]))
+                           a_last_message_that_cannot_arrive, what_cannot_be]))

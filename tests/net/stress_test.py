@@ -16,7 +16,7 @@ from scenario import mpirun
 
 PROGRAMS = {name: os.path.join(scenario.BUILD, "tests", "mpi", f"mpi_stress_{name}") for name in ("types", "coll")}
 first = int(os.environ.get("STRESS_SEED", 1))
-seeds = int(os.environ.get("STRESS_SEEDS", 6))
+seeds = int(os.environ.get("STRESS_SEEDS", 10))
 phases = int(os.environ.get("STRESS_PHASES", 40))
 
 
