@@ -433,6 +433,17 @@ static bool create(struct keeping *keeping)
     return false;
 }
 
+/* To the agent, in the name of the rank, before it can say anything. */
+static void tell_number(struct keeping *keeping)
+{
+    char line[64];
+    int length = snprintf(line, sizeof(line), "cmd=caravan_domain number=%d\n",
+                          keeping->held->ops->number(keeping->held));
+
+    if (keeping->held->ops->number(keeping->held) > 0)
+        outlet_take(&keeping->control, line, (size_t)length);
+}
+
 static bool destroy(struct keeping *keeping)
 {
     char error[1024];
@@ -564,6 +575,7 @@ _Noreturn void keeper_run(const struct keeper *keeper)
     }
     keeping.name = keeping.held->name;
     if (create(&keeping)) {
+        tell_number(&keeping);
         open_outlet(&keeping, &keeping.output[0], 1, 1);
         open_outlet(&keeping, &keeping.output[1], 2, 2);
         loop_watch(keeping.loop, &keeping.held_watch, keeping.held->ops->fd(keeping.held), EPOLLIN);

@@ -29,7 +29,7 @@
 
 /* ---- between a user's process and its session: packets of a Unix socket ------------------------- */
 
-enum { ROOT_VERSION = 1, ROOT_MAX_BRIDGE = 16, ROOT_MAX_TEXT = 1024 };
+enum { ROOT_VERSION = 2, ROOT_MAX_BRIDGE = 16, ROOT_MAX_TEXT = 1024 };
 
 enum root_request_kind {
     ROOT_LOOK =
@@ -63,6 +63,7 @@ struct root_answer {
     uint32_t kind;
     uint32_t mtu;
     uint32_t processors; /* of the host */
+    int32_t domain;      /* the number of the one that was made; -1: it has gone already */
     char bridge[ROOT_MAX_BRIDGE];
     char name[DOMAIN_MAX_NAME];
     char text[ROOT_MAX_TEXT];

@@ -21,7 +21,7 @@ from launcher import BUILD, LIMIT, RANK
 USER, OTHER = 65534, 54321
 LOOK, MAKE, DESTROY = 1, 2, 3
 YES, NO, CHANNEL, ENDED, GONE = 1, 2, 3, 4, 5
-ANSWER = "<3I16s40s1024s"
+ANSWER = "<3Ii16s40s1024s"
 
 
 def as_user(call, user):
@@ -131,7 +131,7 @@ class RootAgentTest(DomuTest):
         self.addCleanup(end.close)
         return end
 
-    def request(self, kind=MAKE, version=1, job=0xabc, process=0, memory=64, count=0, cpu=-1, zero=0, bridge=b""):
+    def request(self, kind=MAKE, version=2, job=0xabc, process=0, memory=64, count=0, cpu=-1, zero=0, bridge=b""):
         return struct.pack("<6IiI16s", version, kind, job, process, memory, count, cpu, zero, bridge)
 
     def ramdisk(self, content=b"070701" + b"0" * 200, seals=None, size=None):
@@ -157,7 +157,7 @@ class RootAgentTest(DomuTest):
             answer, fds, *_ = socket.recv_fds(end, 4096, 4)
         if not answer:
             return None, ""
-        kind, _, _, _, _, text = struct.unpack(ANSWER, answer)
+        kind, _, _, _, _, _, text = struct.unpack(ANSWER, answer)
         for fd in fds:
             self.addCleanup(os.close, fd)
         self.fds = fds
@@ -475,8 +475,8 @@ class Hostile(RootAgentTest):
                        self.request(bridge=b"a" * 16), self.request(bridge=b"xen\0br0"), self.request(bridge=b"a,b=c"),
                        self.request(bridge=b'x"]\nextra="'), self.request(bridge=b".."), self.request(bridge=b"a b")):
             self.no("the request is not understood", packet, [self.ramdisk()])
-        self.no(r"different versions \(7 and 1\)", self.request(version=7))
-        self.no(r"different versions", b"\2\0\0\0")
+        self.no(r"different versions \(7 and 2\)", self.request(version=7))
+        self.no(r"different versions", b"\3\0\0\0")
         self.serves()
 
     def test_initrds(self):
