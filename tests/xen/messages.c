@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * messages exchange: every rank sends messages of all lengths to every other one until the standard input of rank 0 ends, and checks
- * what comes: each once, whole and in order, and all of them. messages ping COUNT: ranks 0 and 1 send a message to and fro, and
+ * what comes: each once, whole and in order, and all of them. messages granted: the same, and each rank goes on until all that it
+ * sends goes through granted memory. messages ping COUNT: ranks 0 and 1 send a message to and fro, and
  * rank 0 prints half of the median time.
  *
  * For domains that mpirun makes. Progress lines (`messages: 1000`) are for the test, which makes trouble meanwhile; the
@@ -128,17 +129,30 @@ static bool input_ended(void)
     return poll(&polled, 1, 0) > 0 && read(0, &byte, 1) <= 0;
 }
 
-static void exchange(void)
+/* Nothing goes by frames any more. */
+static bool all_granted(void)
+{
+    char line[512];
+
+    for (uint32_t peer = 0; peer < am_size(am); peer++) {
+        am_describe(am, peer, line, sizeof(line));
+        if (peer != am_self(am) && strncmp(line, "granted memory", 14) != 0)
+            return false;
+    }
+    return true;
+}
+
+static void exchange(bool granted)
 {
     uint64_t sent[MOST] = {0}, told = 0;
     uint32_t size = am_size(am), self = am_self(am);
 
-    while (!stopping) {
+    while (!stopping || (granted && !all_granted())) {
         for (uint32_t peer = 0; peer < size; peer++)
-            while (peer != self && !stopping && send_message(peer, sent[peer]) == 0)
+            while (peer != self && send_message(peer, sent[peer]) == 0)
                 sent[peer]++;
         must(am_wait(am, now() + 100000000), "am_wait");
-        if (self != 0 || received[1] / EACH == told)
+        if (self != 0 || stopping || received[1] / EACH == told)
             continue;
         told = received[1] / EACH;
         printf("messages: %" PRIu64 "\n", told * EACH);
@@ -211,8 +225,9 @@ int main(int argc, char **argv)
     uint64_t count = argc > 2 ? strtoull(argv[2], NULL, 10) : 0;
 
     setvbuf(stdout, NULL, _IOLBF, 0);
-    if (argc < 2 || (strcmp(argv[1], "exchange") != 0 && !count)) {
-        fprintf(stderr, "usage: messages exchange | ping COUNT\n");
+    if (argc < 2 ||
+        (strcmp(argv[1], "exchange") != 0 && strcmp(argv[1], "granted") != 0 && !count)) {
+        fprintf(stderr, "usage: messages exchange | granted | ping COUNT\n");
         return 2;
     }
     must(am_open(&am, NULL), "am_open");
@@ -226,7 +241,7 @@ int main(int argc, char **argv)
     if (count)
         ping(count);
     else
-        exchange();
+        exchange(strcmp(argv[1], "granted") == 0);
     must(am_drain(am), "am_drain");
     report();
     must(am_close(am), "am_close");
