@@ -186,14 +186,14 @@ static int ring_poll_link(struct ring_link *ring, struct am *am)
 static int ring_poll(struct am_transport *transport)
 {
     struct ring_transport *rings = ring_transport(transport);
-    int taken = 0;
+    int taken = 0, changed = 0;
 
     if (unlikely(rings->chores))
-        granted_chores(rings);
+        changed = granted_chores(rings);
     for (uint32_t i = 0; i < rings->actives; i++)
         taken += ring_poll_link(rings->active[i], transport->am);
     rings->received += (unsigned)taken;
-    return taken;
+    return taken + changed;
 }
 
 /* ---- one copy, where the system allows it ------------------------------------------------------------- */

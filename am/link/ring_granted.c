@@ -345,8 +345,10 @@ static bool is_next(const struct ring_transport *rings, const struct ring_link *
     return after != 0 && wire_past(rings->transport.am->wire, ring->link.peer, after);
 }
 
-__attribute__((noinline)) void granted_chores(struct ring_transport *rings)
+__attribute__((noinline)) int granted_chores(struct ring_transport *rings)
 {
+    int changed = 0;
+
     for (uint32_t i = 0; i < rings->neighbours; i++) {
         struct ring_link *ring = rings->neighbour[i];
         struct ring_granted *granted = ring->granted;
@@ -359,12 +361,13 @@ __attribute__((noinline)) void granted_chores(struct ring_transport *rings)
             continue;
         }
         if (granted->state == OUT_CHANGES)
-            change(rings, ring);
+            changed += change(rings, ring);
         if (granted->fresh && is_next(rings, ring) && ring_activate(rings, ring) == 0) {
             granted->fresh = false;
             rings->chores--;
         }
     }
+    return changed;
 }
 
 bool granted_waits(struct ring_transport *rings)

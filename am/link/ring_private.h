@@ -91,7 +91,8 @@ int ring_send(struct am_link *link, const struct am_outgoing *message);
 uint64_t ring_moved(const struct am_link *link);
 
 /* ---- ring_granted.c ---- */
-void granted_chores(struct ring_transport *rings);
+/* Returns how many pairs have room now, which they had none while they changed. */
+int granted_chores(struct ring_transport *rings);
 /* About to sleep: have producers of other domains ring; awake again. */
 void granted_sleep(struct ring_transport *rings);
 void granted_wake(struct ring_transport *rings);
