@@ -2,7 +2,8 @@
  *
  * messages exchange: every rank sends messages of all lengths to every other one until the standard input of rank 0 ends, and checks
  * what comes: each once, whole and in order, and all of them. messages granted: the same, and each rank goes on until all that it
- * sends goes through granted memory. messages ping COUNT: ranks 0 and 1 send a message to and fro, and
+ * sends goes through granted memory. messages garbage SEED: then rank 1 writes at random into what it shares with rank 0.
+ * messages ping COUNT: ranks 0 and 1 send a message to and fro, and
  * rank 0 prints half of the median time.
  *
  * For domains that mpirun makes. Progress lines (`messages: 1000`) are for the test, which makes trouble meanwhile; the
@@ -17,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "am/am.h"
+#include "am/link/ring_private.h"
 
 enum { MESSAGE = 1, STOP, END, PING, MOST = 64, EACH = 1000 };
 
@@ -168,6 +169,24 @@ static void exchange(bool granted)
         must(am_wait(am, UINT64_MAX), "am_wait");
 }
 
+/* What a rank can do that is none of ours: until the other one has noticed, which ends the job. */
+static void write_garbage(unsigned seed)
+{
+    struct ring_link *ring = ring_transport(am->ring)->by_peer[0];
+
+    while (am_self(am) == 1 && ring->in) {
+        for (unsigned i = 0; i < 10; i++) {
+            struct ring_memory *memory = rand_r(&seed) % 4 ? ring->out : ring->in;
+            size_t where = (size_t)rand_r(&seed) % ring_bytes(rand_r(&seed) % 2 ? 16 : ring->lines);
+
+            ((volatile uint8_t *)memory)[where] = (uint8_t)rand_r(&seed);
+        }
+        am_wait(am, now() + 100000);
+    }
+    while (true)
+        must(am_wait(am, UINT64_MAX), "am_wait");
+}
+
 static int compare(const void *a, const void *b)
 {
     uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
@@ -227,7 +246,7 @@ int main(int argc, char **argv)
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (argc < 2 ||
         (strcmp(argv[1], "exchange") != 0 && strcmp(argv[1], "granted") != 0 && !count)) {
-        fprintf(stderr, "usage: messages exchange | granted | ping COUNT\n");
+        fprintf(stderr, "usage: messages exchange | granted | garbage SEED | ping COUNT\n");
         return 2;
     }
     must(am_open(&am, NULL), "am_open");
@@ -238,10 +257,13 @@ int main(int argc, char **argv)
     am_on_peer_down(am, on_down, NULL);
     if (am_size(am) > MOST)
         return 2;
-    if (count)
+    if (strcmp(argv[1], "ping") == 0) {
         ping(count);
-    else
-        exchange(strcmp(argv[1], "granted") == 0);
+    } else {
+        exchange(strcmp(argv[1], "exchange") != 0);
+        if (count)
+            write_garbage((unsigned)count);
+    }
     must(am_drain(am), "am_drain");
     report();
     must(am_close(am), "am_close");

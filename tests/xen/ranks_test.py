@@ -185,6 +185,14 @@ class Ranks(PocketCase):
         for rank in said.values():
             self.assertEqual(rank["ring_granted"], 2, said)
 
+    def test_4_garbage_in_shared_pages_is_an_error_by_name(self):
+        for seed in range(1, 41 if LONG else 4):
+            done = self.mpirun("-n", 3, MESSAGES, "garbage", seed)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertRegex(done.stderr, r"messages: process [01] is down: process [01] on .*: .* in the shared ring; its memory is"
+                             r" damaged|messages: message \d+ from 1 is wrong|messages: \d+ messages from 1 are missing", f"{seed}")
+            self.assertNotRegex(done.stderr, "signal|crashed|without an exit status")
+
     def test_5_either_side_dies_or_stands_still(self):
         """Domains that write to each other, of which one is destroyed, killed, or paused for a while."""
         self.good("-n", 2, os.path.join(BUILD, "bench/hello"))
