@@ -37,6 +37,7 @@ void am_complain(const struct am *am, const char *format, ...)
 static void job_free(struct am_job *job)
 {
     free(job->node_of);
+    free(job->beside);
     free(job->table);
     if (job->port)
         job->port->ops->close(job->port);
@@ -226,6 +227,8 @@ static __attribute__((noinline)) int link_make(struct am *am, uint32_t peer, str
     }
     *link = transport->ops->connect(transport, peer);
     am->peers[peer].link = *link;
+    if (*link && transport == am->wire && am->job.beside)
+        ring_meet(am->ring, peer, *link);
     return *link ? 0 : -ENOMEM;
 }
 

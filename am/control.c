@@ -112,6 +112,23 @@ static int read_place(struct am_job *job, const struct control_message *message)
     return 0;
 }
 
+/* Processes in other domains of our Xen host. */
+static int read_beside(struct am_job *job, const struct control_message *message)
+{
+    uint32_t first, count;
+
+    if (number32(message, "first", job->size - 1, &first) < 0 ||
+        number32(message, "count", job->size - first, &count) < 0)
+        return -EPROTO;
+    if (!job->beside)
+        job->beside = calloc(job->size, sizeof(*job->beside));
+    if (!job->beside)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < count; i++)
+        job->beside[first + i] = first + i != job->process;
+    return 0;
+}
+
 static int read_port(struct am_job *job, struct control_message *message)
 {
     const char *interface = control_get(message, "interface");
@@ -145,7 +162,9 @@ static int read_job(struct am_job *job, struct control_message *message)
     static const struct {
         const char *command;
         int (*read)(struct am_job *job, const struct control_message *message);
-    } readers[] = {{"caravan_node", read_node}, {"caravan_place", read_place}};
+    } readers[] = {{"caravan_node", read_node},
+                   {"caravan_place", read_place},
+                   {"caravan_beside", read_beside}};
     int result = read_welcome(job, message);
 
     while (result == 0) {
@@ -225,6 +244,40 @@ static int take_bell(struct am *am, struct control_message *message)
     return ring_bell(am->ring, peer, memory, event);
 }
 
+static int take_domain(struct am *am, struct control_message *message)
+{
+    uint32_t peer, domain;
+
+    if (number32(message, "peer", am->job.size - 1, &peer) < 0 ||
+        number32(message, "domain", UINT16_MAX, &domain) < 0)
+        return -EPROTO;
+    return ring_domain(am->ring, peer, domain);
+}
+
+/* Lines and port are the peer's to choose: what cannot be is refused, and is no reason to end. */
+static int take_grant(struct am *am, struct control_message *message)
+{
+    struct ring_offer offer = {.refs = control_get(message, "refs")};
+    uint32_t peer;
+
+    if (number32(message, "peer", am->job.size - 1, &peer) < 0 ||
+        number32(message, "domain", UINT16_MAX, &offer.domain) < 0 ||
+        number32(message, "port", UINT32_MAX, &offer.port) < 0 ||
+        number32(message, "lines", UINT32_MAX, &offer.lines) < 0 || !offer.refs)
+        return -EPROTO;
+    return ring_offer(am->ring, peer, &offer);
+}
+
+static int take_taken(struct am *am, struct control_message *message)
+{
+    uint32_t peer, error;
+
+    if (number32(message, "peer", am->job.size - 1, &peer) < 0 ||
+        number32(message, "error", INT32_MAX, &error) < 0)
+        return -EPROTO;
+    return ring_taken(am->ring, peer, (int)error);
+}
+
 static int take_down(struct am *am, struct control_message *message)
 {
     const char *reason = control_get(message, "reason");
@@ -263,7 +316,8 @@ static int take(struct am *am, struct control_message *message)
     } takers[] = {
         {"caravan_ring", take_ring, 1},   {"caravan_doorbell", take_bell, 1},
         {"caravan_down", take_down, 1},   {"barrier_out", take_barrier, 1},
-        {"caravan_query", take_query, 0},
+        {"caravan_query", take_query, 0}, {"caravan_domain", take_domain, 0},
+        {"caravan_grant", take_grant, 0}, {"caravan_taken", take_taken, 0},
     };
     int result = 0; /* an unknown line is from a newer launcher of this version: no harm */
 
@@ -303,6 +357,24 @@ static int agent_poll(struct am *am)
 static int agent_offer_ring(struct am *am, uint32_t peer, int fd, size_t bytes)
 {
     return control_send(am->job.control, &fd, 1, "cmd=caravan_ring peer=%u bytes=%zu", peer, bytes);
+}
+
+int control_meet(struct am *am, uint32_t peer)
+{
+    return control_send(am->job.control, NULL, 0, "cmd=caravan_meet peer=%u", peer);
+}
+
+int control_grant(struct am *am, uint32_t peer, uint32_t lines, uint32_t port, const char *refs)
+{
+    return control_send(am->job.control, NULL, 0,
+                        "cmd=caravan_grant peer=%u lines=%u port=%u refs=%s", peer, lines, port,
+                        refs);
+}
+
+int control_taken(struct am *am, uint32_t peer, int error)
+{
+    return control_send(am->job.control, NULL, 0, "cmd=caravan_taken peer=%u error=%d", peer,
+                        error);
 }
 
 int control_tell(struct am *am, uint64_t number, const char *text)

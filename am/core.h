@@ -142,7 +142,11 @@ int launcher_receive(struct control_stream *stream, struct control_message *mess
 int launcher_expect(struct control_stream *stream, struct control_message *message,
                     const char *command, int timeout);
 
-/* Of mpirun's agent alone: the answer to its question (query.c). */
+/* Of mpirun's agent alone: a ring in granted memory (ring_granted.c). */
+int control_meet(struct am *am, uint32_t peer);
+int control_grant(struct am *am, uint32_t peer, uint32_t lines, uint32_t port, const char *refs);
+int control_taken(struct am *am, uint32_t peer, int error);
+/* The answer to its question (query.c). */
 int control_tell(struct am *am, uint64_t number, const char *text);
 int control_answer(struct am *am, uint64_t number, bool waits, uint64_t quiet, uint64_t moved);
 
@@ -162,6 +166,25 @@ struct am_transport *ring_open(struct am *am);
 /* From the control stream: a peer's ring towards us (`fd` is taken over), a peer's bell. */
 int ring_attach(struct am_transport *transport, uint32_t peer, int fd, size_t bytes);
 int ring_bell(struct am_transport *transport, uint32_t peer, int memory, int event);
+/* ---- am/link/ring_granted.c: rings in memory that domains of one Xen host grant to one another ------------------- */
+
+/* A link by frames was made to `peer`, which is beside us: may there be a ring instead? */
+void ring_meet(struct am_transport *transport, uint32_t peer, struct am_link *frames);
+/* From the control stream; what cannot be is refused or forgotten. The peer is that domain; it offers a ring of its own (`refs` is
+ * text of its making); it has taken ours, or could not. */
+struct ring_offer {
+    uint32_t domain;
+    uint32_t port;
+    uint32_t lines;
+    const char *refs;
+};
+int ring_domain(struct am_transport *transport, uint32_t peer, uint32_t domain);
+int ring_offer(struct am_transport *transport, uint32_t peer, const struct ring_offer *offer);
+int ring_taken(struct am_transport *transport, uint32_t peer, int error);
+/* A further descriptor to sleep on, -1: none; and it was readable. */
+int ring_descriptor(const struct am_transport *transport);
+void ring_rung(struct am_transport *transport);
+
 /* Was a peer that is awake, or (`rung`) was woken and has not run since, last seen on `processor`? And where are `others`? */
 bool ring_neighbours(const struct am_transport *transport, int processor, bool rung,
                      cpu_set_t *others);

@@ -14,6 +14,7 @@
 struct am;
 struct am_port;
 struct control_stream;
+struct grant_system;
 struct pmi;
 
 #define AM_AGENT(node) (0x80000000u + (node)) /* the number of a node's agent in a frame */
@@ -45,6 +46,10 @@ struct am_job {
     bool domu;             /* in a Xen domain: no descriptor can be passed, and no thread made */
     uint32_t *node_of;     /* `size` of them */
     struct am_node *table; /* `nodes` of them */
+
+    /* Processes in other domains of this Xen host, `size` of them; NULL: none. And Xen's devices; NULL: the kernel's. */
+    bool *beside;
+    const struct grant_system *grant_system;
 
     struct am_port *port; /* NULL where the job uses no frames */
     uint16_t ethertype;

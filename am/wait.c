@@ -61,7 +61,7 @@ static void sleep_behind(struct am *am, uint64_t deadline)
 /* Sleep until something may have come, or `deadline`. 0, or -EINTR after a signal. */
 static int sleep_on_all(struct am *am, uint64_t deadline)
 {
-    struct pollfd polled[3];
+    struct pollfd polled[4];
     nfds_t count = 0;
     int result = 0;
     int fd;
@@ -69,6 +69,7 @@ static int sleep_on_all(struct am *am, uint64_t deadline)
 
     come = am->ring->ops->sleep(am->ring, &fd, &deadline);
     polled[count++] = (struct pollfd){.fd = fd, .events = POLLIN};
+    polled[count++] = (struct pollfd){.fd = ring_descriptor(am->ring), .events = POLLIN};
     if (am->wire) {
         come |= am->wire->ops->sleep(am->wire, &fd, &deadline);
         polled[count++] = (struct pollfd){.fd = fd, .events = POLLIN};
@@ -94,6 +95,8 @@ static int sleep_on_all(struct am *am, uint64_t deadline)
             pthread_cond_signal(&am->progressed); /* one of them sleeps on the descriptors next */
     }
     am->ring->ops->wake(am->ring);
+    if (polled[1].revents)
+        ring_rung(am->ring);
     if (am->wire)
         am->wire->ops->wake(am->wire);
     am->polls_to_control = 1; /* it may have been the control stream */
@@ -137,8 +140,9 @@ static int spin(struct am *am, uint64_t start, uint64_t deadline, uint64_t *now)
             return 0;
         if (am->job.ranks <= am->job.cores)
             apart_look(am, start, *now);
-        /* In the midst of a long message the other side has the next move, and may want this very core for it. */
-        if (am->work || am->gets)
+        /* In the midst of a long message the other side has the next move, and may want this very core for it. A domain has its
+         * own, or yields at every turn. */
+        if ((am->work || am->gets) && !am->job.domu)
             sched_yield();
         if (am->threads) {
             uint64_t seen = am->events;

@@ -294,6 +294,7 @@ static int take_ranks(struct agent *agent, struct control_message *message)
             .output = {{.fd = -1, .watch.fd = -1}, {.fd = -1, .watch.fd = -1}},
             .input = {.fd = -1, .watch.fd = -1},
             .doorbell = {-1, -1},
+            .domain = agent->programs[program].domu ? -1 : 0,
             .port = -1,
         };
         if (agent->programs[program].domu && agent->domains.count == 0)

@@ -56,12 +56,12 @@ struct program {
     struct strings environment; /* over the agent's own */
 };
 
-/* A ring that a rank offered to one that has not joined yet. */
+/* A ring that a rank offered to one that has not joined yet; or its question, which domain that will be. */
 struct offer {
     struct offer *next;
     uint32_t from;
     uint64_t bytes;
-    int fd;
+    int fd; /* -1: the question */
 };
 
 struct rank {
@@ -92,6 +92,7 @@ struct rank {
     struct control_stream *control; /* NULL: ended */
     struct watch control_watch;
     struct timer control_lost;
+    int domain; /* its number, as its keeper says; a process's is that of the host; -1: not known */
     bool joined; /* it has said `init` */
     bool hello;  /* and that it is Caravan's library */
     bool finalized;
@@ -205,6 +206,10 @@ int domains_take(struct agent *agent, const struct control_message *message);
 bool domains_open(struct agent *agent);
 /* What a rank's keeper needs, but for its environment and control stream. */
 void domains_keeper(const struct rank *rank, struct keeper *keeper);
+/* The rank is in that domain: said by its keeper before anything that comes from the domain. False: it cannot be. */
+bool domains_number(struct rank *rank, int domain);
+/* May these two have memory that one's domain grants to the other's? */
+bool domains_beside(const struct rank *one, const struct rank *other);
 /* A keeper has ended; `gone`: after its domain had. */
 void domains_ended(struct rank *rank, bool gone);
 /* All have ended: none is left after this. */

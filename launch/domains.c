@@ -218,6 +218,22 @@ void domains_keeper(const struct rank *rank, struct keeper *keeper)
     };
 }
 
+bool domains_number(struct rank *rank, int domain)
+{
+    if (!rank->program->domu || rank->joined || rank->domain >= 0 || domain <= 0)
+        return false;
+    rank->domain = domain;
+    return true;
+}
+
+/* A domain may map what another has granted to it; a process of this host only if it is root. */
+bool domains_beside(const struct rank *one, const struct rank *other)
+{
+    return one != other && (one->program->domu || other->program->domu) &&
+           (is_root() || (one->program->domu && other->program->domu)) &&
+           strcmp(one->agent->link, "wire") != 0;
+}
+
 void domains_ended(struct rank *rank, bool gone)
 {
     char name[DOMAIN_MAX_NAME];

@@ -30,6 +30,8 @@ struct held {
 struct held_ops {
     /* Make it. False with one line in `error`. */
     bool (*make)(struct held *held, const struct domain *domain, char *error, size_t size);
+    /* Its number; -1: none, or it has gone already. */
+    int (*number)(const struct held *held);
 
     /* Readable when its state may have changed: then look. */
     int (*fd)(const struct held *held);
@@ -51,8 +53,6 @@ struct held_ops {
 /* Through xl and Xen's libraries. `connect`: open the channel as well, once it is served. NULL with one line in `error`. */
 struct held *held_by_xl(bool connect, char *error, size_t size);
 
-/* The number of a domain that was made so; -1: none. */
-int held_domain(const struct held *held);
 /* Where its channel is in the store. */
 #define HELD_CHANNEL_PATH "/local/domain/%d/" CHANNEL_STORE_PATH
 enum { HELD_MAX_PATH = 128 };

@@ -110,6 +110,11 @@ static bool xl_make(struct held *held, const struct domain *domain, char *error,
     return true;
 }
 
+static int xl_number(const struct held *held)
+{
+    return of(held)->domain;
+}
+
 static int xl_fd(const struct held *held)
 {
     return xen_store_fd(of(held)->xen);
@@ -218,6 +223,7 @@ static void xl_close(struct held *held)
 
 static const struct held_ops by_xl = {
     .make = xl_make,
+    .number = xl_number,
     .fd = xl_fd,
     .look = xl_look,
     .channel_fd = xl_channel_fd,
@@ -241,9 +247,4 @@ struct held *held_by_xl(bool connect, char *error, size_t size)
         return NULL;
     }
     return &xl->held;
-}
-
-int held_domain(const struct held *held)
-{
-    return of(held)->domain;
 }

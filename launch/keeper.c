@@ -455,6 +455,17 @@ static bool create(struct keeping *keeping)
     return false;
 }
 
+/* To the agent, in the name of the rank, before it can say anything. */
+static void tell_number(struct keeping *keeping)
+{
+    char line[64];
+    int length = snprintf(line, sizeof(line), "cmd=caravan_domain number=%d\n",
+                          keeping->held->ops->number(keeping->held));
+
+    if (keeping->held->ops->number(keeping->held) > 0)
+        outlet_take(&keeping->control, line, (size_t)length);
+}
+
 static bool destroy(struct keeping *keeping)
 {
     char error[1024];
@@ -619,6 +630,7 @@ _Noreturn void keeper_run(const struct keeper *keeper)
     keeping.since = loop_now();
     if (create(&keeping)) {
         phase_ended(&keeping, KEEPER_CREATE);
+        tell_number(&keeping);
         open_outlet(&keeping, &keeping.output[0], 1, 1);
         /* Another one than ours: a program may close it, and there may still be something to say. */
         open_outlet(&keeping, &keeping.output[1], fcntl(2, F_DUPFD_CLOEXEC, 3), 2);

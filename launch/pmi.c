@@ -81,7 +81,8 @@ static void drop_offers(struct rank *rank)
         struct offer *offer = rank->offers;
 
         rank->offers = offer->next;
-        close(offer->fd);
+        if (offer->fd >= 0)
+            close(offer->fd);
         free(offer);
     }
 }
@@ -257,6 +258,29 @@ static void send_doorbell(struct rank *to, const struct rank *of)
                                 of->process));
 }
 
+static void send_domain(struct rank *to, const struct rank *of)
+{
+    check_sent(to, control_send(to->control, NULL, 0, "cmd=caravan_domain peer=%u domain=%d",
+                                of->process, of->domain));
+}
+
+/* The ranks with whose domains it may share memory. */
+static void send_beside(struct rank *rank)
+{
+    const struct agent *agent = rank->agent;
+
+    for (unsigned i = 0; i < agent->rank_count;) {
+        uint32_t first = agent->ranks[i].process, count = 0;
+
+        while (i + count < agent->rank_count && agent->ranks[i + count].process == first + count &&
+               domains_beside(rank, &agent->ranks[i + count]))
+            count++;
+        if (count > 0)
+            reply(rank, "cmd=caravan_beside first=%u count=%u", first, count);
+        i += count > 0 ? count : 1;
+    }
+}
+
 /* How many ranks of this job are on its node: a domain is one by itself. */
 static unsigned count_neighbours(const struct rank *rank)
 {
@@ -286,6 +310,7 @@ static void welcome(struct rank *rank)
     explicit_bzero(key, sizeof(key));
     for (size_t i = 0; i < agent->table.count; i++)
         reply(rank, "%s", agent->table.list[i]);
+    send_beside(rank);
     check_sent(rank, node_send_port(rank));
     reply(rank, "cmd=caravan_ready");
     for (size_t i = 0; i < agent->down.count; i++)
@@ -296,12 +321,17 @@ static void welcome(struct rank *rank)
         struct rank *from = agent_rank(agent, offer->from);
 
         rank->offers = offer->next;
-        send_ring(rank, offer->from, offer->bytes, offer->fd);
+        if (offer->fd >= 0)
+            send_ring(rank, offer->from, offer->bytes, offer->fd);
         if (from && from->control) {
-            send_doorbell(from, rank);
+            if (offer->fd >= 0)
+                send_doorbell(from, rank);
+            else
+                send_domain(from, rank);
             update_watch(from);
         }
-        close(offer->fd);
+        if (offer->fd >= 0)
+            close(offer->fd);
         free(offer);
     }
 }
@@ -330,6 +360,18 @@ static void hello(struct rank *rank, struct control_message *message)
     rank->doorbell[0] = control_take_fd(message, 0);
     rank->doorbell[1] = control_take_fd(message, 1);
     welcome(rank);
+}
+
+/* Keep an offer, or a question (`fd` -1), until the peer has joined. */
+static void keep_offer(struct rank *peer, const struct rank *from, uint64_t bytes, int fd)
+{
+    struct offer *offer = memory_zeroed(1, sizeof(*offer));
+    struct offer **last = &peer->offers;
+
+    *offer = (struct offer){.from = from->process, .bytes = bytes, .fd = fd};
+    while (*last)
+        last = &(*last)->next;
+    *last = offer;
 }
 
 static void ring(struct rank *rank, struct control_message *message)
@@ -363,18 +405,92 @@ static void ring(struct rank *rank, struct control_message *message)
         return;
     }
 
-    struct offer *offer = malloc(sizeof(*offer));
-    struct offer **last = &peer->offers;
+    keep_offer(peer, rank, bytes, control_take_fd(message, 0));
+}
 
-    if (!offer) {
-        agent_rank_failed(rank, "no memory for a ring that it offered");
+/* ---- memory that one domain grants to another ------------------------------------------------------ */
+
+/* From the rank's keeper, before anything from the domain itself. */
+static void domain(struct rank *rank, struct control_message *message)
+{
+    uint64_t number;
+
+    if (control_get_number(message, "number", UINT16_MAX, &number) < 0 ||
+        !domains_number(rank, (int)number))
+        agent_rank_failed(rank, "it told a number of its domain, which is its keeper's to tell");
+}
+
+/* Whom a line is about: a rank that may share memory with this one. NULL: there is none, which ends the job. */
+static struct rank *find_beside(struct rank *rank, const struct control_message *message)
+{
+    uint64_t number;
+    struct rank *peer = NULL;
+
+    if (rank->hello && control_get_number(message, "peer", UINT32_MAX, &number) == 0)
+        peer = agent_rank(rank->agent, (uint32_t)number);
+    if (peer && domains_beside(rank, peer))
+        return peer;
+    agent_rank_failed(rank, "it sent `%s` for a process that is not beside it", message->command);
+    return NULL;
+}
+
+/* Which domain is that? Said once it is there to be offered something. */
+static void meet(struct rank *rank, struct control_message *message)
+{
+    struct rank *peer = find_beside(rank, message);
+
+    if (!peer || !peer->control || peer->finalized)
+        return;
+    for (const struct offer *offer = peer->offers; offer; offer = offer->next)
+        if (offer->from == rank->process)
+            return; /* it has asked already */
+    if (peer->hello)
+        send_domain(rank, peer);
+    else
+        keep_offer(peer, rank, 0, -1);
+}
+
+/* The number of the domain that grants is ours to say. */
+static void grant(struct rank *rank, struct control_message *message)
+{
+    struct rank *peer = find_beside(rank, message);
+    const char *refs = control_get(message, "refs");
+    uint64_t lines, port;
+
+    if (!peer)
+        return;
+    if (control_get_number(message, "lines", UINT32_MAX, &lines) < 0 ||
+        control_get_number(message, "port", UINT32_MAX, &port) < 0 || !refs ||
+        refs[strspn(refs, "0123456789,+")] != '\0') {
+        agent_rank_failed(rank, "it granted memory in a way that cannot be understood");
         return;
     }
-    *offer = (struct offer){
-        .from = rank->process, .bytes = bytes, .fd = control_take_fd(message, 0)};
-    while (*last)
-        last = &(*last)->next;
-    *last = offer;
+    if (!peer->control || !peer->hello || peer->finalized)
+        return;
+    check_sent(peer,
+               control_send(peer->control, NULL, 0,
+                            "cmd=caravan_grant peer=%u domain=%d lines=%llu port=%llu refs=%s",
+                            rank->process, rank->domain, (unsigned long long)lines,
+                            (unsigned long long)port, refs));
+    update_watch(peer);
+}
+
+static void taken(struct rank *rank, struct control_message *message)
+{
+    struct rank *peer = find_beside(rank, message);
+    uint64_t error;
+
+    if (!peer)
+        return;
+    if (control_get_number(message, "error", INT32_MAX, &error) < 0) {
+        agent_rank_failed(rank, "it took granted memory in a way that cannot be understood");
+        return;
+    }
+    if (!peer->control || !peer->hello || peer->finalized)
+        return;
+    check_sent(peer, control_send(peer->control, NULL, 0, "cmd=caravan_taken peer=%u error=%u",
+                                  rank->process, (unsigned)error));
+    update_watch(peer);
 }
 
 static void report(struct rank *rank, struct control_message *message)
@@ -427,6 +543,10 @@ static const struct {
     {"abort", abort_job, true},
     {"caravan_hello", hello, false},
     {"caravan_ring", ring, false},
+    {"caravan_domain", domain, true},
+    {"caravan_meet", meet, false},
+    {"caravan_grant", grant, false},
+    {"caravan_taken", taken, false},
     {"caravan_report", report, false},
     {"caravan_told", query_told, false},
     {"caravan_answer", query_answered, false},

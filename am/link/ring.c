@@ -17,13 +17,11 @@
 #include <unistd.h>
 
 #include "am/core.h"
-#include "am/link/ring_format.h"
+#include "am/link/ring_private.h"
 
 enum {
-    RING_MASK = RING_LINES - 1,
     RING_POLL_MAX = 64, /* messages that one poll takes from one ring */
 
-    LOOK_FIRST = 1000000, /* ns */
     LOOK_LAST = 16000000, /* ns: 0.1 % of a core */
 
     RING_REPLY_LINES = (8 + AM_MAX_ARGS * 8 + AM_MAX_REPLY + RING_LINE - 1) / RING_LINE,
@@ -33,45 +31,8 @@ enum {
     RING_RESERVE = AM_REPLIES * RING_REPLY_LINES + RING_REPLY_LINES + 1,
 };
 
-_Static_assert(RING_LINES - RING_RESERVE > 4 * RING_MESSAGE_LINES, "the ring is too small");
-
-/* The two rings of a peer. */
-struct ring_link {
-    struct am_link link;
-
-    /* Towards the peer. `head` and `tail` count lines from the beginning, modulo 2^32. */
-    struct ring_memory *out;
-    uint32_t head;
-    uint32_t tail;    /* as last read from the consumer */
-    struct bell bell; /* the peer's; bell.page NULL until the agent has sent it */
-
-    /* From the peer. */
-    struct ring_memory *in;
-    uint32_t taken;
-    uint32_t published;
-
-    struct region out_region;
-    struct region in_region;
-    uint32_t pid; /* that the probe found good; 0: not probed, UINT32_MAX: cannot read it */
-    bool belled;  /* the peer holds our bell, or needs none */
-};
-
-struct ring_transport {
-    struct am_transport transport;
-    struct ring_link **active; /* links with an incoming ring */
-    uint32_t actives;
-    uint32_t capacity;
-    struct ring_link **by_peer;
-    uint64_t nonce; /* that peers find in our memory when they can read it */
-    uint64_t look;  /* ns: a sleeper's next look at rings whose producers cannot wake it yet */
-    bool asleep;    /* told producers to ring */
-    uint64_t received, full, copied;
-};
-
-static struct ring_transport *ring_transport(const struct am_transport *transport)
-{
-    return (struct ring_transport *)transport;
-}
+_Static_assert(RING_MIN_LINES > RING_RESERVE + 2 * RING_MESSAGE_LINES,
+               "a message that has to skip the end of an empty ring must fit");
 
 static int ring_fail(struct ring_link *ring, const char *what)
 {
@@ -102,16 +63,16 @@ static int ring_refresh(struct ring_link *ring)
 static __attribute__((noinline)) int ring_make_room(struct ring_link *ring, uint32_t lines,
                                                     uint32_t reserve)
 {
-    uint32_t index = ring->head & RING_MASK;
-    uint32_t skip = index + lines > RING_LINES ? RING_LINES - index : 0;
+    uint32_t index = ring->head & (ring->lines - 1);
+    uint32_t skip = index + lines > ring->lines ? ring->lines - index : 0;
     uint32_t needed = lines + skip + 1 + reserve;
 
-    if (ring->head - ring->tail + needed > RING_LINES) {
+    if (ring->head - ring->tail + needed > ring->lines) {
         int result = ring_refresh(ring);
 
         if (result < 0)
             return result;
-        if (ring->head - ring->tail + needed > RING_LINES) {
+        if (ring->head - ring->tail + needed > ring->lines) {
             ring_transport(ring->link.am->ring)->full++;
             return -EAGAIN;
         }
@@ -127,22 +88,23 @@ static __attribute__((noinline)) int ring_make_room(struct ring_link *ring, uint
     return 0;
 }
 
-static int ring_send(struct am_link *link, const struct am_outgoing *message)
+int ring_send(struct am_link *link, const struct am_outgoing *message)
 {
     struct ring_link *ring = (struct ring_link *)link;
     unsigned nargs = message->header.flags & AM_NARGS;
     uint32_t lines = ring_lines(nargs * 8 + message->header.length);
     uint32_t reserve = message->header.flags & AM_IS_REPLY ? 0 : RING_RESERVE;
-    uint32_t index = ring->head & RING_MASK;
+    uint32_t mask = ring->lines - 1;
+    uint32_t index = ring->head & mask;
     uint8_t *line;
 
-    if (unlikely(index + lines > RING_LINES ||
-                 ring->head - ring->tail + lines + 1 + reserve > RING_LINES)) {
+    if (unlikely(index + lines > ring->lines ||
+                 ring->head - ring->tail + lines + 1 + reserve > ring->lines)) {
         int result = ring_make_room(ring, lines, reserve);
 
         if (result < 0)
             return result;
-        index = ring->head & RING_MASK;
+        index = ring->head & mask;
     }
     line = ring->out->line[index];
     for (unsigned i = 0; i < nargs; i++)
@@ -155,7 +117,7 @@ static int ring_send(struct am_link *link, const struct am_outgoing *message)
     else if (message->body_length)
         memcpy(line + message->head_length, message->body, message->body_length);
 
-    *(uint64_t *)ring->out->line[(index + lines) & RING_MASK] = 0;
+    *(uint64_t *)ring->out->line[(index + lines) & mask] = 0;
     __atomic_store_n((uint64_t *)ring->out->line[index], ring_word(ring->head, message->header),
                      __ATOMIC_RELEASE);
     ring->head += lines;
@@ -169,7 +131,7 @@ static int ring_send(struct am_link *link, const struct am_outgoing *message)
 /* Hand up the message that begins at `taken`: 1, 0 (none there, or its handler is not set yet), or an error. */
 static int ring_take(struct ring_link *ring, struct am *am)
 {
-    uint32_t index = ring->taken & RING_MASK;
+    uint32_t index = ring->taken & (ring->in_lines - 1);
     const uint8_t *line = ring->in->line[index];
     uint64_t word = __atomic_load_n((const uint64_t *)line, __ATOMIC_ACQUIRE);
     struct am_header header = ring_word_header(word);
@@ -183,10 +145,10 @@ static int ring_take(struct ring_link *ring, struct am *am)
     if (unlikely((uint32_t)word != ring_turn(ring->taken)))
         return ring_fail(ring, "a message out of turn");
     if (unlikely(header.flags & RING_SKIP)) {
-        ring->taken += RING_LINES - index;
+        ring->taken += ring->in_lines - index;
         return 1;
     }
-    if (unlikely(index + lines > RING_LINES || nargs > AM_MAX_ARGS ||
+    if (unlikely(index + lines > ring->in_lines || nargs > AM_MAX_ARGS ||
                  header.length > AM_MAX_MEDIUM))
         return ring_fail(ring, "a message that is too long");
     for (unsigned i = 0; i < nargs; i++)
@@ -213,7 +175,7 @@ static int ring_poll_link(struct ring_link *ring, struct am *am)
     while (taken < RING_POLL_MAX && ring_take(ring, am) > 0) {
         taken++;
         /* A producer of long messages goes on while we take the rest. */
-        if (unlikely(ring->taken - ring->published >= RING_LINES / 4))
+        if (unlikely(ring->taken - ring->published >= ring->in_lines / 4))
             ring_publish(ring);
     }
     if (taken)
@@ -224,12 +186,14 @@ static int ring_poll_link(struct ring_link *ring, struct am *am)
 static int ring_poll(struct am_transport *transport)
 {
     struct ring_transport *rings = ring_transport(transport);
-    int taken = 0;
+    int taken = 0, changed = 0;
 
+    if (unlikely(rings->chores))
+        changed = granted_chores(rings);
     for (uint32_t i = 0; i < rings->actives; i++)
         taken += ring_poll_link(rings->active[i], transport->am);
     rings->received += (unsigned)taken;
-    return taken;
+    return taken + changed;
 }
 
 /* ---- one copy, where the system allows it ------------------------------------------------------------- */
@@ -311,7 +275,7 @@ static int ring_describe(struct am_link *link, char *text, size_t size)
                                               : "one-copy");
 }
 
-static uint64_t ring_moved(const struct am_link *link)
+uint64_t ring_moved(const struct am_link *link)
 {
     const struct ring_link *ring = (const struct ring_link *)link;
 
@@ -327,7 +291,7 @@ static const struct am_link_ops ring_link_ops = {
     .describe = ring_describe,
 };
 
-static struct ring_link *ring_link(struct ring_transport *rings, uint32_t peer)
+struct ring_link *ring_link(struct ring_transport *rings, uint32_t peer)
 {
     struct ring_link *ring = rings->by_peer[peer];
 
@@ -343,7 +307,7 @@ static struct ring_link *ring_link(struct ring_transport *rings, uint32_t peer)
 }
 
 /* The link has an incoming ring from now on. */
-static int ring_activate(struct ring_transport *rings, struct ring_link *ring)
+int ring_activate(struct ring_transport *rings, struct ring_link *ring)
 {
     if (rings->actives == rings->capacity) {
         uint32_t capacity = rings->capacity ? 2 * rings->capacity : 8;
@@ -371,15 +335,15 @@ static struct am_link *ring_connect(struct am_transport *transport, uint32_t pee
         return NULL;
     if (ring->out)
         return &ring->link;
-    result = peer == am_self(am)
-                 ? region_create_private(&ring->out_region, sizeof(struct ring_memory))
-                 : region_create(&ring->out_region, sizeof(struct ring_memory));
+    result = peer == am_self(am) ? region_create_private(&ring->out_region, ring_bytes(RING_LINES))
+                                 : region_create(&ring->out_region, ring_bytes(RING_LINES));
     if (result < 0) {
-        am_complain(am, "no memory for a ring of %zu bytes to process %u",
-                    sizeof(struct ring_memory), peer);
+        am_complain(am, "no memory for a ring of %zu bytes to process %u", ring_bytes(RING_LINES),
+                    peer);
         return NULL;
     }
     memory = ring->out_region.base;
+    ring->lines = RING_LINES;
     *memory = (struct ring_memory){.magic = RING_MAGIC,
                                    .lines = RING_LINES,
                                    .pid = getpid(),
@@ -387,11 +351,12 @@ static struct am_link *ring_connect(struct am_transport *transport, uint32_t pee
                                    .nonce = rings->nonce};
     if (peer == am_self(am)) {
         ring->in = memory;
+        ring->in_lines = RING_LINES;
         ring->bell = am->bell; /* another thread may be asleep */
         memory->belled = 1;
         if (ring_activate(rings, ring) < 0)
             goto fail;
-    } else if (am->launcher->offer_ring(am, peer, ring->out_region.fd, sizeof(struct ring_memory)) <
+    } else if (am->launcher->offer_ring(am, peer, ring->out_region.fd, ring_bytes(RING_LINES)) <
                0) {
         goto fail;
     }
@@ -414,7 +379,7 @@ int ring_attach(struct am_transport *transport, uint32_t peer, int fd, size_t by
     struct ring_memory *memory;
     int result = -EPROTO;
 
-    if (!ring || ring->in || bytes != sizeof(struct ring_memory)) {
+    if (!ring || ring->in || ring->granted || bytes > ring_bytes(RING_MAX_LINES)) {
         close(fd);
         return -EPROTO;
     }
@@ -422,7 +387,9 @@ int ring_attach(struct am_transport *transport, uint32_t peer, int fd, size_t by
     if (result < 0)
         return result;
     memory = ring->in_region.base;
-    if (memory->magic != RING_MAGIC || memory->lines != RING_LINES)
+    ring->in_lines = memory->lines;
+    if (memory->magic != RING_MAGIC || !ring_lines_valid(ring->in_lines) ||
+        bytes != ring_bytes(ring->in_lines))
         result = -EPROTO;
     else
         result = ring_activate(rings, ring);
@@ -439,7 +406,7 @@ int ring_bell(struct am_transport *transport, uint32_t peer, int memory, int eve
     struct ring_link *ring = ring_transport(transport)->by_peer[peer];
     int result;
 
-    if (!ring || !ring->out || ring->bell.page) {
+    if (!ring || !ring->out || ring->bell.page || ring->granted) {
         close(memory);
         close(event);
         return -EPROTO;
@@ -461,12 +428,16 @@ static bool ring_sleep(struct am_transport *transport, int *fd, uint64_t *deadli
 
     *fd = am->bell.event;
     /* Nobody sends through a ring that was not taken yet, and the offer of one wakes us by the control stream. */
-    rings->asleep = rings->actives > 0;
-    if (rings->asleep)
-        bell_sleep(&am->bell);
+    rings->asleep = rings->actives > 0 || rings->chores > 0;
+    if (rings->asleep) {
+        granted_sleep(rings);
+        bell_sleep(&am->bell); /* with the barrier for both */
+        if (unlikely(rings->chores) && granted_waits(rings))
+            return true;
+    }
     for (uint32_t i = 0; i < rings->actives; i++) {
         struct ring_link *ring = rings->active[i];
-        const uint8_t *line = ring->in->line[ring->taken & RING_MASK];
+        const uint8_t *line = ring->in->line[ring->taken & (ring->in_lines - 1)];
 
         if (__atomic_load_n((const uint64_t *)line, __ATOMIC_ACQUIRE) != 0)
             return true;
@@ -492,8 +463,10 @@ static void ring_wake(struct am_transport *transport)
 {
     struct ring_transport *rings = ring_transport(transport);
 
-    if (rings->asleep)
+    if (rings->asleep) {
         bell_wake(&transport->am->bell);
+        granted_wake(rings);
+    }
     rings->asleep = false;
 }
 
@@ -508,7 +481,7 @@ bool ring_neighbours(const struct am_transport *transport, int processor, bool r
         const struct bell_page *page = rings->active[i]->bell.page;
         uint32_t state, at;
 
-        if (!page || page == transport->am->bell.page)
+        if (!page || page == transport->am->bell.page || rings->active[i]->granted)
             continue;
         state = __atomic_load_n(&page->asleep, __ATOMIC_RELAXED);
         at = __atomic_load_n(&page->processor, __ATOMIC_RELAXED) - 1;
@@ -522,8 +495,13 @@ bool ring_neighbours(const struct am_transport *transport, int processor, bool r
     return shared;
 }
 
-static void ring_close_link(struct ring_link *ring)
+static void ring_close_link(struct ring_transport *rings, struct ring_link *ring)
 {
+    if (ring->granted) {
+        granted_close_link(rings, ring);
+        free(ring);
+        return;
+    }
     if (ring->bell.page && ring->in != ring->out)
         bell_close(&ring->bell);
     if (ring->out)
@@ -536,14 +514,17 @@ static void ring_close_link(struct ring_link *ring)
 static void ring_peer_down(struct am_transport *transport, uint32_t process)
 {
     struct ring_transport *rings = ring_transport(transport);
+    struct ring_link *ring = rings->by_peer[process];
 
-    /* Its memory stays until we close: the caller may be in the middle of it. */
+    /* Its memory stays until we close, or, if it is another domain's, until the next poll: the caller may be in the midst of it. */
     for (uint32_t i = 0; i < rings->actives; i++) {
         if (rings->active[i]->link.peer == process) {
             rings->active[i] = rings->active[--rings->actives];
-            return;
+            break;
         }
     }
+    if (ring && ring->granted)
+        granted_peer_down(rings, ring);
 }
 
 static void ring_close(struct am_transport *transport)
@@ -552,7 +533,9 @@ static void ring_close(struct am_transport *transport)
 
     for (uint32_t peer = 0; peer < am_size(transport->am); peer++)
         if (rings->by_peer[peer])
-            ring_close_link(rings->by_peer[peer]);
+            ring_close_link(rings, rings->by_peer[peer]);
+    grants_close(rings->grants);
+    free(rings->neighbour);
     free(rings->by_peer);
     free(rings->active);
     free(rings);
@@ -569,6 +552,8 @@ static uint64_t ring_counter(const struct am_transport *transport, unsigned inde
         {"ring_messages_received", rings->received},
         {"ring_full", rings->full},
         {"ring_one_copy", rings->copied},
+        {"ring_granted", rings->granted},
+        {"ring_events_sent", rings->grants ? grants_woken(rings->grants) : 0},
     };
 
     *name = index < sizeof(counters) / sizeof(counters[0]) ? counters[index].name : NULL;

@@ -18,14 +18,21 @@
 #ifndef CARAVAN_RING_FORMAT_H
 #define CARAVAN_RING_FORMAT_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "am/link/link.h"
+#include "am/region/region.h"
 
 enum {
     RING_LINE = 64, /* bytes: a cache line */
     RING_LINES =
-        2048, /* of a ring; a power of two. 128 KiB: both directions of a pair stay in a core's L2 */
+        2048, /* of a ring, as a rule. 128 KiB: both directions of a pair stay in a core's L2 */
+    /* What a ring may have: a power of two, from what holds the replies that may be owed and the longest message, wherever it
+     * begins (ring.c checks that). */
+    RING_MIN_LINES = 1024,
+    RING_MAX_LINES = 32768,
     RING_MAGIC = 0x47524143,
 };
 
@@ -37,14 +44,29 @@ struct ring_memory {
     uint32_t belled;        /* 1 once the producer holds the consumer's bell */
     uint64_t nonce_address; /* where in the producer's memory ... */
     uint64_t nonce;         /* ... this number stands */
-    uint8_t pad0[RING_LINE - 32];
+    uint64_t after; /* granted memory: frames before this one come before the first message */
+    uint8_t pad0[RING_LINE - 40];
 
     /* The consumer's: lines taken since the beginning. */
     uint32_t tail;
     uint8_t pad1[RING_LINE - 4];
 
-    uint8_t line[RING_LINES][RING_LINE];
+    /* The consumer's, where it is another domain: whether it sleeps. */
+    struct bell_page bell;
+    uint8_t pad2[RING_LINE - sizeof(struct bell_page)];
+
+    uint8_t line[][RING_LINE];
 };
+
+static inline size_t ring_bytes(uint32_t lines)
+{
+    return sizeof(struct ring_memory) + (size_t)lines * RING_LINE;
+}
+
+static inline bool ring_lines_valid(uint64_t lines)
+{
+    return lines >= RING_MIN_LINES && lines <= RING_MAX_LINES && (lines & (lines - 1)) == 0;
+}
 
 /* The turn of a message that begins at line `position` (counted from the beginning, modulo 2^32): never 0. */
 static inline uint32_t ring_turn(uint32_t position)

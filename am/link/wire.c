@@ -420,6 +420,21 @@ static bool wire_drained(struct am_link *link)
     return wire_peer_drained((struct wire_peer *)link);
 }
 
+bool wire_mark(const struct am_link *link, uint64_t *mark)
+{
+    const struct wire_peer *peer = (const struct wire_peer *)link;
+
+    *mark = peer->tx_next;
+    return !peer->staged && !peer->bulks;
+}
+
+bool wire_past(const struct am_transport *transport, uint32_t process, uint64_t mark)
+{
+    const struct wire_peer *peer = ((const struct wire *)transport)->peers[process];
+
+    return (peer ? peer->rx_deliver : WIRE_FIRST_SEQUENCE) >= mark;
+}
+
 /* ---- looking at it ------------------------------------------------------------------------------------- */
 
 static int wire_describe(struct am_link *link, char *text, size_t size)

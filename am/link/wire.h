@@ -18,6 +18,11 @@
  * caller's and outlive the wire. NULL: no memory. */
 struct am_transport *wire_open(struct am *am, const struct am_job *job);
 
+/* A pair that leaves its wire for something else: does everything that was given to this link have a place in its sequence? Then
+ * *mark is where the next would be. And has everything before `mark` that `process` sent us been handed up? */
+bool wire_mark(const struct am_link *link, uint64_t *mark);
+bool wire_past(const struct am_transport *transport, uint32_t process, uint64_t mark);
+
 /* Who uses the wire: the program's threads (one at a time) or the helper. The program's side is two plain
  * stores and a load; the helper pays for the ordering with a system call (membarrier). */
 struct wire_gate {

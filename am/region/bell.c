@@ -8,6 +8,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "am/region/grant.h"
+
 static int membarrier(int command)
 {
     return (int)syscall(SYS_membarrier, command, 0, 0);
@@ -114,7 +116,11 @@ void bell_ring_slow(struct bell *bell)
     uint32_t state = BELL_ASLEEP;
 
     /* One writer per sleep; a full counter (EAGAIN) wakes the sleeper as well. */
-    if (__atomic_compare_exchange_n(&bell->page->asleep, &state, BELL_RUNG, false, __ATOMIC_SEQ_CST,
-                                    __ATOMIC_SEQ_CST))
+    if (!__atomic_compare_exchange_n(&bell->page->asleep, &state, BELL_RUNG, false,
+                                     __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+        return;
+    if (bell->grants)
+        grants_wake(bell->grants, bell->port);
+    else
         (void)!write(bell->event, &one, sizeof(one));
 }

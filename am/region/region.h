@@ -49,12 +49,16 @@ enum bell_state {
     BELL_RUNG,   /* and has not run since */
 };
 
+struct grants;
+
 struct bell {
     struct bell_page *page;
-    int event;       /* an eventfd; -1: bell_none's */
+    int event;       /* an eventfd; -1: bell_none's, or another domain's */
     bool fence;      /* a barrier before looking at `asleep` */
     bool registered; /* the owner's: membarrier works here */
     struct region region;
+    struct grants *grants; /* another domain's: its event channel */
+    uint32_t port;
 };
 
 /* The own bell of this process. 0, -ENOMEM, -EMFILE. */

@@ -107,6 +107,7 @@ struct held_root {
     struct held held;
     int fd;      /* to the session */
     int ramdisk; /* the caller's */
+    int domain;  /* its number; -1: none */
     int bytes;   /* of the channel; -1: not yet */
     int ready;   /* an epoll of that: readable when either direction may go on */
 };
@@ -130,8 +131,16 @@ static bool root_make(struct held *held, const struct domain *domain, char *erro
 
     snprintf(request.bridge, sizeof(request.bridge), "%s", domain->bridge ? domain->bridge : "");
     domain_user_name(held->name, domain->job, domain->process, geteuid());
-    return ask(root->fd, &request, root->ramdisk, error, size) == 0 &&
-           hear(root->fd, &answer, NULL, MAKE_MS, error, size) == 0;
+    if (ask(root->fd, &request, root->ramdisk, error, size) < 0 ||
+        hear(root->fd, &answer, NULL, MAKE_MS, error, size) < 0)
+        return false;
+    root->domain = answer.domain;
+    return true;
+}
+
+static int root_number(const struct held *held)
+{
+    return of(held)->domain;
 }
 
 static int root_fd(const struct held *held)
@@ -249,6 +258,7 @@ static void root_close(struct held *held)
 
 static const struct held_ops by_root_agent = {
     .make = root_make,
+    .number = root_number,
     .fd = root_fd,
     .look = root_look_at,
     .channel_fd = root_channel_fd,
@@ -265,7 +275,7 @@ struct held *held_by_root_agent(int ramdisk, char *error, size_t size)
 
     root->held.ops = &by_root_agent;
     root->ramdisk = ramdisk;
-    root->bytes = -1;
+    root->bytes = root->domain = -1;
     root->fd = connect_agent(error, size);
     if (root->fd < 0) {
         free(root);

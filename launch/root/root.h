@@ -64,6 +64,7 @@ struct root_answer {
     uint32_t kind;
     uint32_t mtu;
     uint32_t processors; /* of the host */
+    int32_t domain;      /* the number of the one that was made; -1: it has gone already */
     char bridge[ROOT_MAX_BRIDGE];
     char name[DOMAIN_MAX_NAME];
     char text[ROOT_MAX_TEXT];

@@ -320,8 +320,9 @@ static bool make(struct session *session)
     session->ramdisk = -1;
     if (!made)
         return false;
-    note(session, "domain %s (%d), %u MiB, on %s", session->claim.name, held_domain(session->held),
-         request->memory, yes.bridge);
+    yes.domain = session->held->ops->number(session->held);
+    note(session, "domain %s (%d), %u MiB, on %s", session->claim.name, yes.domain, request->memory,
+         yes.bridge);
     memcpy(yes.name, session->claim.name, sizeof(yes.name));
     answer(session, &yes, -1);
     return true;
@@ -420,7 +421,7 @@ static void serve(struct session *session)
             answer(session, &shutdown, -1);
         }
         if (state == HELD_SERVES && !session->serving) {
-            int domain = held_domain(held);
+            int domain = held->ops->number(held);
 
             session->serving = true;
             if (root_send(session->order, &domain, sizeof(domain), -1) < 0) {

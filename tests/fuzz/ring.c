@@ -3,8 +3,8 @@
  * Fuzz target: what a hostile peer writes into the rings that it shares with us.
  *
  * Input: records of one byte what, two bytes where, eight bytes value; `what` writes the value into the ring that we
- * read (at any word), into our ring's tail, or lets us poll or send. Whatever comes, we touch no memory that is not
- * ours, and either go on or declare the peer down.
+ * read (at any word), into our ring's tail, or lets us poll or send. What is left behind the last record says by its length how large
+ * the peer's ring is. Whatever comes, we touch no memory that is not ours, and either go on or declare the peer down.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -60,7 +60,7 @@ static void take_offer(struct control_stream *agent, struct region *ours)
 
     if (ours->base || control_receive(agent, &message) <= 0)
         return;
-    if (region_attach(ours, control_take_fd(&message, 0), sizeof(struct ring_memory)) < 0)
+    if (region_attach(ours, control_take_fd(&message, 0), ring_bytes(RING_LINES)) < 0)
         abort();
     control_close_fds(&message);
 }
@@ -78,15 +78,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct region theirs, ours = {.fd = -1};
     struct control_stream *agent;
     struct ring_memory *in;
+    uint32_t lines = size % 11 ? RING_MIN_LINES << size % 11 % 6 : RING_LINES;
     struct am *am;
 
     am = open_endpoint(&agent);
-    if (region_create(&theirs, sizeof(struct ring_memory)) < 0)
+    if (region_create(&theirs, ring_bytes(lines)) < 0)
         abort();
     in = theirs.base;
     in->magic = RING_MAGIC;
-    in->lines = RING_LINES;
-    if (ring_attach(am->ring, 1, dup(theirs.fd), sizeof(struct ring_memory)) < 0)
+    in->lines = lines;
+    if (ring_attach(am->ring, 1, dup(theirs.fd), ring_bytes(lines)) < 0)
         abort();
     for (; size >= 11; data += 11, size -= 11) {
         uint16_t where;

@@ -22,7 +22,7 @@ from launcher import BUILD, LIMIT, RANK
 USER, OTHER = 65534, 54321
 LOOK, MAKE, DESTROY = 1, 2, 3
 YES, NO, CHANNEL, ENDED, GONE = 1, 2, 3, 4, 5
-ANSWER = "<3I16s40s1024s"
+ANSWER = "<3Ii16s40s1024s"
 
 
 def as_user(call, user):
@@ -158,7 +158,7 @@ class RootAgentTest(DomuTest):
             answer, fds, *_ = socket.recv_fds(end, 4096, 4)
         if not answer:
             return None, ""
-        kind, _, _, _, _, text = struct.unpack(ANSWER, answer)
+        kind, _, _, _, _, _, text = struct.unpack(ANSWER, answer)
         for fd in fds:
             self.addCleanup(os.close, fd)
         self.fds = fds

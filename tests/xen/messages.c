@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * messages exchange: every rank sends messages of all lengths to every other one until the standard input of rank 0 ends, and checks
- * what comes: each once, whole and in order, and all of them. messages ping COUNT: ranks 0 and 1 send a message to and fro, and
- * rank 0 prints half of the median time. messages spin COUNT: the same, but a rank that waits polls and never sleeps.
+ * what comes: each once, whole and in order, and all of them. messages granted: the same, and each rank goes on until all that it
+ * sends goes through granted memory. messages garbage SEED: then rank 1 writes at random into what it shares with rank 0.
+ * messages ping COUNT: ranks 0 and 1 send a message to and fro, and rank 0 prints half of the median time. messages spin COUNT:
+ * the same, but a rank that waits polls and never sleeps.
  *
  * For domains that mpirun makes. Progress lines (`messages: 1000`) are for the test, which makes trouble meanwhile; the
  * last lines of each rank are its counters.
@@ -16,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "am/am.h"
+#include "am/link/ring_private.h"
 
 enum { MESSAGE = 1, STOP, END, PING, MOST = 64, EACH = 1000 };
 
@@ -128,17 +130,30 @@ static bool input_ended(void)
     return poll(&polled, 1, 0) > 0 && read(0, &byte, 1) <= 0;
 }
 
-static void exchange(void)
+/* Nothing goes by frames any more. */
+static bool all_granted(void)
+{
+    char line[512];
+
+    for (uint32_t peer = 0; peer < am_size(am); peer++) {
+        am_describe(am, peer, line, sizeof(line));
+        if (peer != am_self(am) && strncmp(line, "granted memory", 14) != 0)
+            return false;
+    }
+    return true;
+}
+
+static void exchange(bool granted)
 {
     uint64_t sent[MOST] = {0}, told = 0;
     uint32_t size = am_size(am), self = am_self(am);
 
-    while (!stopping) {
+    while (!stopping || (granted && !all_granted())) {
         for (uint32_t peer = 0; peer < size; peer++)
-            while (peer != self && !stopping && send_message(peer, sent[peer]) == 0)
+            while (peer != self && send_message(peer, sent[peer]) == 0)
                 sent[peer]++;
         must(am_wait(am, now() + 100000000), "am_wait");
-        if (self != 0 || received[1] / EACH == told)
+        if (self != 0 || stopping || received[1] / EACH == told)
             continue;
         told = received[1] / EACH;
         printf("messages: %" PRIu64 "\n", told * EACH);
@@ -151,6 +166,24 @@ static void exchange(void)
             tell(peer, END, sent[peer]);
     }
     while (endings < size - 1)
+        must(am_wait(am, UINT64_MAX), "am_wait");
+}
+
+/* What a rank can do that is none of ours: until the other one has noticed, which ends the job. */
+static void write_garbage(unsigned seed)
+{
+    struct ring_link *ring = ring_transport(am->ring)->by_peer[0];
+
+    while (am_self(am) == 1 && ring->in) {
+        for (unsigned i = 0; i < 10; i++) {
+            struct ring_memory *memory = rand_r(&seed) % 4 ? ring->out : ring->in;
+            size_t where = (size_t)rand_r(&seed) % ring_bytes(rand_r(&seed) % 2 ? 16 : ring->lines);
+
+            ((volatile uint8_t *)memory)[where] = (uint8_t)rand_r(&seed);
+        }
+        am_wait(am, now() + 100000);
+    }
+    while (true)
         must(am_wait(am, UINT64_MAX), "am_wait");
 }
 
@@ -222,8 +255,10 @@ int main(int argc, char **argv)
     uint64_t count = argc > 2 ? strtoull(argv[2], NULL, 10) : 0;
 
     setvbuf(stdout, NULL, _IOLBF, 0);
-    if (argc < 2 || (strcmp(argv[1], "exchange") != 0 && !count)) {
-        fprintf(stderr, "usage: messages exchange | ping COUNT | spin COUNT\n");
+    if (argc < 2 ||
+        (strcmp(argv[1], "exchange") != 0 && strcmp(argv[1], "granted") != 0 && !count)) {
+        fprintf(stderr,
+                "usage: messages exchange | granted | garbage SEED | ping COUNT | spin COUNT\n");
         return 2;
     }
     must(am_open(&am, NULL), "am_open");
@@ -234,10 +269,13 @@ int main(int argc, char **argv)
     am_on_peer_down(am, on_down, NULL);
     if (am_size(am) > MOST)
         return 2;
-    if (count)
-        ping(count, strcmp(argv[1], "spin") == 0);
-    else
-        exchange();
+    if (strcmp(argv[1], "ping") == 0 || strcmp(argv[1], "spin") == 0) {
+        ping(count, argv[1][0] == 's');
+    } else {
+        exchange(strcmp(argv[1], "exchange") != 0);
+        if (count)
+            write_garbage((unsigned)count);
+    }
     must(am_drain(am), "am_drain");
     report();
     must(am_close(am), "am_close");

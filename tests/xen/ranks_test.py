@@ -6,6 +6,7 @@ What a rank does is held against the same program as a process of dom0. RANKS_LO
 takes too long in CI: files of 100 MB, hpcc on four ranks, 200 jobs in a row.
 """
 import os
+import random
 import re
 import resource
 import shutil
@@ -171,7 +172,84 @@ class Ranks(PocketCase):
     def test_4_two_agents_are_two_nodes(self):
         self.good("--host", "a,b", "-n", 4, program("stress_coll"), 4, 3, timeout=200)
 
-    def exchange(self, *options):
+    # --- Memory that one domain grants to another --------------------------------------
+
+    def exchange(self, *words):
+        """Messages of all lengths between all ranks for a while, each checked; returns what the ranks say of themselves."""
+        done = self.run_pocket("--pocket", *words, program=MPIRUN, timeout=120)
+        self.assertEqual((done.returncode, done.stderr), (0, ""), done.stdout[-2000:])
+        return {int(rank): dict(zip(words[::2], map(int, words[1::2]))) for rank, words in
+                ((rank, words.split()) for rank, words in re.findall(r"(?m)^messages: (\d+): (\w+ \d+.*)$", done.stdout))}
+
+    def test_4_domains_speak_through_granted_memory(self):
+        for ranks in (2, 4) if LONG else (2, 3):
+            said = self.exchange("--domu", "-n", str(ranks), MESSAGES, "granted")
+            self.assertEqual(len(said), ranks)
+            for rank in said.values():
+                self.assertEqual(rank["ring_granted"], ranks - 1, said)
+                self.assertGreater(rank["ring_messages_received"], 0, said)
+
+    def test_4_frames_can_be_forced(self):
+        said = self.exchange("--link", "wire", "--domu", "-n", "2", MESSAGES, "exchange")
+        self.assertEqual(len(said), 2)
+        for rank in said.values():
+            self.assertNotIn("ring_granted", rank)
+            self.assertGreater(rank["wire_frames_received"], 1000)
+
+    def test_4_a_process_of_dom0_speaks_through_granted_memory(self):
+        said = self.exchange("-n", "1", MESSAGES, "granted", ":", "--domu", "-n", "2", MESSAGES, "granted")
+        self.assertEqual(len(said), 3)
+        for rank in said.values():
+            self.assertEqual(rank["ring_granted"], 2, said)
+
+    def test_4_garbage_in_shared_pages_is_an_error_by_name(self):
+        for seed in range(1, 41 if LONG else 4):
+            done = self.mpirun("-n", 3, MESSAGES, "garbage", seed)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertRegex(done.stderr, r"messages: process [01] is down: process [01] on .*: .* in the shared ring; its memory is"
+                             r" damaged|messages: message \d+ from 1 is wrong|messages: \d+ messages from 1 are missing", f"{seed}")
+            self.assertNotRegex(done.stderr, "signal|crashed|without an exit status")
+
+    def test_5_either_side_dies_or_stands_still(self):
+        """Domains that write to each other, of which one is destroyed, killed, or paused for a while."""
+        self.good("-n", 2, os.path.join(BUILD, "bench/hello"))
+        before, seed = self.host(), int(os.environ.get("SEED", time.time()))
+        print(f"SEED={seed}", file=sys.stderr)
+        chance = random.Random(seed)
+        for i in range(200 if LONG else 10):
+            what = chance.choice(("destroy", "pause", "kill"))
+            process = subprocess.Popen([MPIRUN, "--pocket", "--domu", "-n", "2", MESSAGES, "granted"],
+                                       env=self.environment, cwd=self.work, stdin=subprocess.PIPE,
+                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            for clean_up in (process.stdout.close, process.stderr.close, process.kill):
+                self.addCleanup(clean_up)
+            self.assertRegex(process.stdout.readline(), r"^messages: 1000$")
+            time.sleep(chance.random() / 10)
+            victim = f"$(xl list | awk '/caravan-.*-{chance.randrange(2)} / {{ print $2 }}')"
+            if what == "pause":
+                done = self.shell(f"id={victim}; xl pause $id && sleep 0.5 && xl unpause $id")
+                self.assertEqual(done.returncode, 0, done.stderr)
+                process.stdin.close()
+                process.stdin = None
+                out, error = process.communicate(timeout=60)
+                self.assertEqual((process.returncode, error), (0, ""), f"{i}: {what}")
+                self.assertEqual(len(re.findall("ring_granted 1", out)), 2, out)
+                continue
+            if what == "kill":
+                self.kill("caravan-keeper")
+            else:
+                self.shell(f"xl destroy {victim}")
+            _, error = process.communicate(timeout=60)
+            self.assertEqual(process.returncode, 128 + signal.SIGKILL, f"{i}: {what}: {error}")
+            self.assertRegex(error, r"rank [01] on pocket")
+        for _ in range(50):
+            after = self.host()
+            if after == before:
+                break
+            time.sleep(0.1)
+        self.assertEqual(after, before)
+
+    def traffic(self, *options):
         """A job of two that exchange messages: the process (with `all_lines()`, what it said until its end), a call that waits for
         it to say more, and one that runs a script in dom0 with rank 1's domain in $id."""
         process = subprocess.Popen([MPIRUN, "--pocket", "--domu", "--cpus", "1,2", "-n", "2", *options, MESSAGES, "exchange"],
@@ -203,7 +281,7 @@ class Ranks(PocketCase):
 
     def test_4_messages_outlive_outages(self):
         """The interface of one goes down and up, its backend away and back: every message arrives once, whole and in order."""
-        process, progress, trouble = self.exchange()
+        process, progress, trouble = self.traffic("--link", "wire")
         trouble("ip link set vif$id.0 down; usleep 500000; ip link set vif$id.0 up")
         progress()
         trouble("vif=/local/domain/$id/device/vif/0; mac=$(xenstore-read $vif/mac); mtu=$(xenstore-read $vif/mtu);"
@@ -217,7 +295,7 @@ class Ranks(PocketCase):
     def test_4_paused_saved_and_shut_down(self):
         """What xl does to a rank: a pause is waited for, longer than a peer would be without an answer; a save fails and does no harm; a
         shutdown ends it."""
-        process, progress, trouble = self.exchange("--peer-timeout", "2")
+        process, progress, trouble = self.traffic("--link", "wire", "--peer-timeout", "2")
         trouble("xl pause $id; sleep 4; xl list $id | grep -q -- --p---; xl unpause $id")
         progress()
         said = trouble("! xl save $id /run/saved 2>&1; xl list $id; rm -f /run/saved")
