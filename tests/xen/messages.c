@@ -3,8 +3,8 @@
  * messages exchange: every rank sends messages of all lengths to every other one until the standard input of rank 0 ends, and checks
  * what comes: each once, whole and in order, and all of them. messages granted: the same, and each rank goes on until all that it
  * sends goes through granted memory. messages garbage SEED: then rank 1 writes at random into what it shares with rank 0.
- * messages ping COUNT: ranks 0 and 1 send a message to and fro, and rank 0 prints half of the median time. messages spin COUNT:
- * the same, but a rank that waits polls and never sleeps.
+ * messages outlive: as granted, and a rank that is down is said and done without. messages ping COUNT: ranks 0 and 1 send a message
+ * to and fro, and rank 0 prints half of the median time. messages spin COUNT: the same, but a rank that waits polls and never sleeps.
  *
  * For domains that mpirun makes. Progress lines (`messages: 1000`) are for the test, which makes trouble meanwhile; the
  * last lines of each rank are its counters.
@@ -24,8 +24,9 @@ enum { MESSAGE = 1, STOP, END, PING, MOST = 64, EACH = 1000 };
 
 static struct am *am;
 static uint64_t received[MOST], pings;
-static bool stopping;    /* rank 0 has said so */
-static uint32_t endings; /* peers that have told their last message */
+static bool stopping;            /* rank 0 has said so */
+static bool outlive, gone[MOST]; /* peers that are down, where that is no error */
+static uint32_t endings;         /* peers that have told their last message */
 
 static void must(int result, const char *what)
 {
@@ -94,6 +95,9 @@ static void on_ping(struct am *self, const struct am_message *message, void *con
 static void on_down(struct am *self, uint32_t process, const char *reason, void *context)
 {
     fprintf(stderr, "messages: process %u is down: %s\n", process, reason);
+    gone[process] = outlive;
+    if (outlive)
+        return;
     am_abort(am, 1, "failed");
 }
 
@@ -107,7 +111,7 @@ static int send_message(uint32_t peer, uint64_t number)
     for (size_t i = 0; i < length; i++)
         bytes[i] = byte_of(number, am_self(am), i);
     result = am_request(am, peer, MESSAGE, &number, 1, bytes, length);
-    if (result != -EAGAIN)
+    if (result != -EAGAIN && !gone[peer])
         must(result, "am_request");
     return result;
 }
@@ -137,7 +141,7 @@ static bool all_granted(void)
 
     for (uint32_t peer = 0; peer < am_size(am); peer++) {
         am_describe(am, peer, line, sizeof(line));
-        if (peer != am_self(am) && strncmp(line, "granted memory", 14) != 0)
+        if (peer != am_self(am) && !gone[peer] && strncmp(line, "granted memory", 14) != 0)
             return false;
     }
     return true;
@@ -150,7 +154,7 @@ static void exchange(bool granted)
 
     while (!stopping || (granted && !all_granted())) {
         for (uint32_t peer = 0; peer < size; peer++)
-            while (peer != self && send_message(peer, sent[peer]) == 0)
+            while (peer != self && !gone[peer] && send_message(peer, sent[peer]) == 0)
                 sent[peer]++;
         must(am_wait(am, now() + 100000000), "am_wait");
         if (self != 0 || stopping || received[1] / EACH == told)
@@ -255,12 +259,13 @@ int main(int argc, char **argv)
     uint64_t count = argc > 2 ? strtoull(argv[2], NULL, 10) : 0;
 
     setvbuf(stdout, NULL, _IOLBF, 0);
-    if (argc < 2 ||
-        (strcmp(argv[1], "exchange") != 0 && strcmp(argv[1], "granted") != 0 && !count)) {
-        fprintf(stderr,
-                "usage: messages exchange | granted | garbage SEED | ping COUNT | spin COUNT\n");
+    if (argc < 2 || (strcmp(argv[1], "exchange") != 0 && strcmp(argv[1], "granted") != 0 &&
+                     strcmp(argv[1], "outlive") != 0 && !count)) {
+        fprintf(stderr, "usage: messages exchange | granted | outlive | garbage SEED | ping COUNT "
+                        "| spin COUNT\n");
         return 2;
     }
+    outlive = strcmp(argv[1], "outlive") == 0;
     must(am_open(&am, NULL), "am_open");
     am_set_handler(am, MESSAGE, on_message, NULL);
     am_set_handler(am, STOP, on_stop, NULL);
@@ -270,7 +275,7 @@ int main(int argc, char **argv)
     if (am_size(am) > MOST)
         return 2;
     if (strcmp(argv[1], "ping") == 0 || strcmp(argv[1], "spin") == 0) {
-        ping(count, argv[1][0] == 's');
+        ping(count, strcmp(argv[1], "spin") == 0);
     } else {
         exchange(strcmp(argv[1], "exchange") != 0);
         if (count)

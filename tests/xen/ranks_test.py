@@ -210,6 +210,25 @@ class Ranks(PocketCase):
                              r" damaged|messages: message \d+ from 1 is wrong|messages: \d+ messages from 1 are missing", f"{seed}")
             self.assertNotRegex(done.stderr, "signal|crashed|without an exit status")
 
+    def test_5_a_domain_that_died_goes_while_the_others_go_on(self):
+        """Who hears that a peer is down unmaps what it had granted, or the domain would stay in Xen's list without a name."""
+        process = subprocess.Popen([MPIRUN, "--pocket", "--timeout", "100", "--enable-recovery", "--domu", "-n", "3",
+                                    MESSAGES, "outlive"],
+                                   env=self.environment, cwd=self.work, stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        for clean_up in (process.stdout.close, process.stdin.close, process.kill):
+            self.addCleanup(clean_up)
+        for _ in range(10):
+            self.assertRegex(process.stdout.readline(), r"^messages: \d+000$")
+        self.assertEqual(self.shell("xl list | tail -n +2 | wc -l").stdout, "4\n")
+        done = self.shell("xl destroy $(xl list | awk '/caravan-.*-2 / { print $2 }');"
+                          " for i in $(seq 100); do [ $(xl list | tail -n +2 | wc -l) = 3 ] && exit 0; sleep 0.1; done; xl list; exit 1")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        for _ in range(10):
+            self.assertRegex(process.stdout.readline(), r"^messages: \d+000$")
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.wait(30), 128 + signal.SIGKILL)  # the status of the first that ended badly
+
     def test_5_either_side_dies_or_stands_still(self):
         """Domains that write to each other, of which one is destroyed, killed, or paused for a while."""
         self.good("-n", 2, os.path.join(BUILD, "bench/hello"))
