@@ -684,8 +684,9 @@ static int get_start(struct am *am, uint32_t peer, const struct am_memory *sourc
     get->unpack = target->unpack;
     get->data = target->data;
     result = am_link_to(am, peer, &link);
-    /* The peer may stream by frames where we have changed to another link already. */
-    if (result == 0 && !get->base && am->wire && am->job.node_of[peer] != am->job.node) {
+    /* A link that has bulk frames puts them in a row. So may the peer's, where we have changed to another already. */
+    if (result == 0 && !get->base &&
+        (link->ops->bulk || (am->job.beside && am->job.beside[peer]))) {
         get->base = get->staged = malloc(length);
         result = get->staged ? 0 : -ENOMEM;
     }
