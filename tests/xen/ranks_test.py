@@ -17,7 +17,7 @@ import threading
 import time
 import unittest
 
-from pocket import BUILD, MPIRUN, PocketCase
+from pocket import BUILD, CARAVAN, MPIRUN, PocketCase
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "net"))
 import hpcc_test  # noqa: E402
@@ -26,6 +26,7 @@ LONG = "RANKS_LONG" in os.environ
 MESSAGES = os.path.join(BUILD, "tests/xen/messages")
 HOST_FILES = os.path.join(BUILD, "tests/xen/host_files")
 TAKE_MEMORY = os.path.join(BUILD, "tests/xen/take_memory")
+REGISTERS = os.path.join(BUILD, "tests/xen/registers")
 
 
 def program(name):
@@ -89,6 +90,14 @@ class Ranks(PocketCase):
             resource.RLIMIT_STACK, (64 << 20, resource.RLIM_INFINITY)))  # of which Linux lets arguments be a quarter
         self.assertEqual(done.returncode, 128 + signal.SIGKILL, done.stderr)
         self.assertIn(f"has run out of memory: --mem {need} is too little for true", done.stderr)
+
+    def test_1_vector_registers_are_their_own(self):
+        """Two processes of dom0 and three domains share processors. Where one gets another's registers, any copy in memory may go wrong."""
+        dom0 = subprocess.Popen([CARAVAN, "pocket", "shell", "sh", "-c", '"$1" 12 & "$1" 12 && wait %1', "sh", REGISTERS], text=True,
+                                env=self.environment, cwd=self.work, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.addCleanup(dom0.kill)
+        self.assertEqual(self.good("-n", 3, REGISTERS, 5), "")
+        self.assertEqual((dom0.communicate(timeout=60)[0], dom0.returncode), ("", 0))
 
     # --- The host's files ---------------------------------------------------------
 
