@@ -399,6 +399,45 @@ START_TEST(the_ring_waits_for_a_handler)
 }
 END_TEST
 
+static void unpack_halves(void *data, size_t offset, const void *packed, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        ((uint8_t *)data)[2 * (offset + i)] = ((const uint8_t *)packed)[i];
+}
+
+/* We have changed to a ring, the peer has not: what we get from it comes in bulk frames, also where it has gaps. */
+START_TEST(a_get_with_gaps_while_one_direction_has_changed)
+{
+    static uint8_t gaps[2 * BYTES];
+    struct am_memory memory;
+
+    open_job(2, 9, NULL);
+    send_one(0, 1, 0, 10);
+    for (unsigned i = 0; !has_ring(0, 1); i++) {
+        ck_assert_uint_lt(i, 1000);
+        round_of_all();
+    }
+    ck_assert(!has_ring(1, 0));
+    for (size_t i = 0; i < BYTES; i++)
+        source[i] = (uint8_t)(i * 7);
+    ck_assert_int_eq(am_expose(net.am[1], 0, source, BYTES, AM_READ, &memory), 0);
+    fake_grants_as(domain_of(0));
+    for (unsigned i = 0; am_get_unpacked(net.am[0], 1, &memory, 0, unpack_halves, gaps, BYTES, GOT,
+                                         NULL, 0, NULL, NULL) == -EAGAIN;
+         i++) {
+        ck_assert_uint_lt(i, 1000);
+        round_of_all();
+    }
+    for (unsigned i = 0; gots < 1; i++) {
+        ck_assert_uint_lt(i, 10000);
+        round_of_all();
+    }
+    for (size_t i = 0; i < BYTES; i++)
+        ck_assert_uint_eq(gaps[2 * i], source[i]);
+    close_job();
+}
+END_TEST
+
 /* ---- sleeping ------------------------------------------------------------------------------------------------ */
 
 START_TEST(a_sleeper_is_woken_once_and_nobody_else_at_all)
@@ -637,6 +676,7 @@ int main(void)
     tcase_add_loop_test(tests, the_change_loses_doubles_and_overtakes_nothing, 0, 16);
     tcase_add_test(tests, the_ring_waits_for_a_lost_frame);
     tcase_add_test(tests, the_ring_waits_for_a_handler);
+    tcase_add_test(tests, a_get_with_gaps_while_one_direction_has_changed);
     tcase_add_test(tests, a_sleeper_is_woken_once_and_nobody_else_at_all);
     tcase_add_test(tests, rings_are_smaller_and_then_there_are_none);
     tcase_add_loop_test(tests, without_the_devices_there_are_frames, 0, 2);
