@@ -166,6 +166,10 @@ struct am_transport *ring_open(struct am *am);
 /* From the control stream: a peer's ring towards us (`fd` is taken over), a peer's bell. */
 int ring_attach(struct am_transport *transport, uint32_t peer, int fd, size_t bytes);
 int ring_bell(struct am_transport *transport, uint32_t peer, int memory, int event);
+/* Was a peer that is awake, or (`rung`) was woken and has not run since, last seen on `processor`? And where are `others`? */
+bool ring_neighbours(const struct am_transport *transport, int processor, bool rung,
+                     cpu_set_t *others);
+
 /* ---- am/link/ring_granted.c: rings in memory that domains of one Xen host grant to one another ------------------- */
 
 /* A link by frames was made to `peer`, which is beside us: may there be a ring instead? */
@@ -184,10 +188,6 @@ int ring_taken(struct am_transport *transport, uint32_t peer, int error);
 /* A further descriptor to sleep on, -1: none; and it was readable. */
 int ring_descriptor(const struct am_transport *transport);
 void ring_rung(struct am_transport *transport);
-
-/* Was a peer that is awake, or (`rung`) was woken and has not run since, last seen on `processor`? And where are `others`? */
-bool ring_neighbours(const struct am_transport *transport, int processor, bool rung,
-                     cpu_set_t *others);
 
 /* ---- am/transfer.c ------------------------------------------------------------------------------------ */
 

@@ -435,8 +435,11 @@ static void channel_ready(void *context, uint32_t events)
     if (keeping->said)
         return;
     if (result < 0)
-        fail(keeping, "domain %s and its keeper do not understand each other (%s)", keeping->name,
-             strerror(-result));
+        fail(keeping,
+             "domain %s and its keeper do not understand each other (%s, at a frame of kind %u, "
+             "stream"
+             " %u, %u bytes)",
+             keeping->name, strerror(-result), frame.kind, frame.stream, frame.length);
     else if (got < 0)
         channel_lost(keeping);
     else
