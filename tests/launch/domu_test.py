@@ -270,7 +270,8 @@ class Ends(DomuTest):
         self.assertRegex(err, "domain caravan-.* has ended without an exit status")
 
     def shut_down(self, program, status, command="shutdown"):
-        process = self.start("--domu", "-n", 1, "sh", "-c", "echo up; " + program)
+        """`program` writes "up" when it is as far as it has to be."""
+        process = self.start("--domu", "-n", 1, "sh", "-c", program)
         self.assertEqual(process.stdout.readline(), "up\n")
         name = [n for n in os.listdir(self.domains) if n.isdigit()][0]
         subprocess.run([self.place + "/bin/xl", command, name], env=self.environment, check=True)
@@ -280,13 +281,13 @@ class Ends(DomuTest):
         return out, err
 
     def test_domain_shut_down(self):
-        self.assertIn("was killed by signal 15", self.shut_down("exec sleep 30", 128 + 15)[1])
-        self.assertIn("was killed by signal 15", self.shut_down("exec sleep 30", 128 + 15, "reboot")[1])
+        self.assertIn("was killed by signal 15", self.shut_down("echo up; exec sleep 30", 128 + 15)[1])
+        self.assertIn("was killed by signal 15", self.shut_down("echo up; exec sleep 30", 128 + 15, "reboot")[1])
         # The program may have something to do first, as on any system.
-        self.assertEqual(self.shut_down("trap 'echo done; exit' TERM; while :; do sleep 0.05; done", 0)[0], "done\n")
+        self.assertEqual(self.shut_down("trap 'echo done; exit' TERM; echo up; while :; do sleep 0.05; done", 0)[0], "done\n")
 
     def test_domain_shut_down_and_does_not(self):
-        err = self.shut_down("trap '' TERM; while :; do sleep 0.05; done", 128 + 9)[1]
+        err = self.shut_down("trap '' TERM; echo up; while :; do sleep 0.05; done", 128 + 9)[1]
         self.assertIn("its program has not ended within 5 s and is killed", err)
 
     def test_leftovers(self):
