@@ -158,11 +158,10 @@ static enum held_state xl_look(struct held *held, char *error, size_t size)
     if (!xl->connected && serves(xl)) {
         xl->connected = !xl->connect || xen_channel_open(xl->xen, xl->domain, xl->path);
         if (!xl->connected && xen_domain_lives(xl->xen, xl->domain)) {
-            snprintf(
-                error, size,
-                "domain %s: its control channel cannot be opened: %s (are the modules xen-gntdev"
-                " and xen-evtchn loaded?)",
-                held->name, strerror(errno));
+            snprintf(error, size,
+                     "domain %s: its control channel cannot be opened: %s (are the modules"
+                     " xen-gntdev and xen-evtchn loaded?)",
+                     held->name, strerror(errno));
             return HELD_FAILED;
         }
     }

@@ -436,9 +436,8 @@ static void channel_ready(void *context, uint32_t events)
         return;
     if (result < 0)
         fail(keeping,
-             "domain %s and its keeper do not understand each other (%s, at a frame of kind %u, "
-             "stream"
-             " %u, %u bytes)",
+             "domain %s and its keeper do not understand each other (%s, at a frame of kind %u,"
+             " stream %u, %u bytes)",
              keeping->name, strerror(-result), frame.kind, frame.stream, frame.length);
     else if (got < 0)
         channel_lost(keeping);
