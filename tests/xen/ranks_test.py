@@ -229,10 +229,10 @@ class Ranks(PocketCase):
             self.addCleanup(clean_up)
         for _ in range(10):
             self.assertRegex(process.stdout.readline(), r"^messages: \d+000$")
-        listed = "for i in $(seq 100); do [ $(xl list | tail -n +2 | wc -l) = {} ] && exit 0; sleep 0.1; done; xl list; exit 1"
-        for script in (listed.format(4), "xl destroy $(xl list | awk '/caravan-.*-2 / { print $2 }');" + listed.format(3)):
-            done = self.shell(script)
-            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertEqual(self.shell("xl list | tail -n +2 | wc -l").stdout, "4\n")
+        done = self.shell("xl destroy $(xl list | awk '/caravan-.*-2 / { print $2 }');"
+                          " for i in $(seq 100); do [ $(xl list | tail -n +2 | wc -l) = 3 ] && exit 0; sleep 0.1; done; xl list; exit 1")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         for _ in range(10):
             self.assertRegex(process.stdout.readline(), r"^messages: \d+000$")
         process.send_signal(signal.SIGINT)
