@@ -88,6 +88,20 @@ static __attribute__((noinline)) int ring_make_room(struct ring_link *ring, uint
     return 0;
 }
 
+/* A loop would become one of vectors, which wait for the words that have just been stored one by one. */
+static inline void args_copy(uint64_t *to, const uint64_t *from, unsigned nargs)
+{
+    if (nargs > 0)
+        to[0] = from[0];
+    if (nargs > 1)
+        to[1] = from[1];
+    if (nargs > 2)
+        to[2] = from[2];
+    if (unlikely(nargs > 3))
+        for (unsigned i = 3; i < nargs; i++)
+            to[i] = from[i];
+}
+
 int ring_send(struct am_link *link, const struct am_outgoing *message)
 {
     struct ring_link *ring = (struct ring_link *)link;
@@ -107,8 +121,7 @@ int ring_send(struct am_link *link, const struct am_outgoing *message)
         index = ring->head & mask;
     }
     line = ring->out->line[index];
-    for (unsigned i = 0; i < nargs; i++)
-        ((uint64_t *)line)[1 + i] = message->args[i];
+    args_copy((uint64_t *)line + 1, message->args, nargs);
     line += 8 + nargs * 8;
     if (message->head_length)
         memcpy(line, message->head, message->head_length);
@@ -134,14 +147,17 @@ static int ring_take(struct ring_link *ring, struct am *am)
     uint32_t index = ring->taken & (ring->in_lines - 1);
     const uint8_t *line = ring->in->line[index];
     uint64_t word = __atomic_load_n((const uint64_t *)line, __ATOMIC_ACQUIRE);
-    struct am_header header = ring_word_header(word);
-    unsigned nargs = header.flags & AM_NARGS;
-    uint32_t lines = ring_lines(nargs * 8 + header.length);
+    struct am_header header;
     uint64_t args[AM_NARGS];
+    unsigned nargs;
+    uint32_t lines;
     int result;
 
     if (word == 0)
         return 0;
+    header = ring_word_header(word);
+    nargs = header.flags & AM_NARGS;
+    lines = ring_lines(nargs * 8 + header.length);
     if (unlikely((uint32_t)word != ring_turn(ring->taken)))
         return ring_fail(ring, "a message out of turn");
     if (unlikely(header.flags & RING_SKIP)) {
@@ -151,9 +167,7 @@ static int ring_take(struct ring_link *ring, struct am *am)
     if (unlikely(index + lines > ring->in_lines || nargs > AM_MAX_ARGS ||
                  header.length > AM_MAX_MEDIUM))
         return ring_fail(ring, "a message that is too long");
-    for (unsigned i = 0; i < nargs; i++)
-        args[i] = ((const uint64_t *)line)[1 + i];
-
+    args_copy(args, (const uint64_t *)line + 1, nargs);
     result = am_deliver(am, ring->link.peer, header, args, line + 8 + nargs * 8);
     if (unlikely(result < 0))
         return result == -EAGAIN ? 0 : ring_fail(ring, "a message that cannot be");

@@ -13,7 +13,7 @@
                                                                                                    \
         if (unlikely(error_))                                                                      \
             return refuse(comm, call, CALL, error_);                                               \
-        call_enter(comm, call, root, (comm)->remote ? 0 : (bytes));                                \
+        call_enter(comm, call, root, bytes);                                                       \
         error_ = call_leave(comm, run);                                                            \
         return likely(error_ == 0) ? MPI_SUCCESS : raise_comm(comm, CALL, error_);                 \
     } while (0)

@@ -11,14 +11,11 @@
 
 #include <stdlib.h>
 
-/* A vector cut in pieces that travel with their envelopes. Where ranks differ in the count, which is an error of the program,
- * a piece is too long for its place, or nobody receives it, for its tag tells their number: none is taken for one of another
- * call. */
+/* A vector cut in pieces that travel with their envelopes. */
 struct pieces {
     size_t count; /* elements of the whole */
     size_t each;  /* elements of a piece; of the last one maybe fewer */
     size_t number;
-    int tag;
     struct datatype *type;
 };
 
@@ -30,7 +27,6 @@ static struct pieces pieces_of(size_t count, struct datatype *type)
     number = number < count ? number : count;
     pieces.each = (count + number - 1) / number;
     pieces.number = (count + pieces.each - 1) / pieces.each;
-    pieces.tag = TAG_REDUCE + (int)(pieces.number % 65536 * TAG_PIECES);
     return pieces;
 }
 
@@ -101,7 +97,7 @@ static int receive_and_combine(const void *own, void *recv, const struct pieces 
             if (rank != root)
                 error = coll_recv_start(
                     piece_at(pieces, operand_of(rank, pieces, recv, &others, comm), piece),
-                    piece_count(pieces, piece), pieces->type, rank, pieces->tag, comm,
+                    piece_count(pieces, piece), pieces->type, rank, TAG_REDUCE, comm,
                     &requests[started++]);
     combined = error ? coll_waitall(started, requests)
                      : combine(own, recv, pieces, &others, requests, op, root, comm);
@@ -120,7 +116,7 @@ int reduce_pipelined(const void *send, void *recv, size_t count, struct datatype
     if (comm->rank != root) {
         for (size_t piece = 0; piece < pieces.number && !error; piece++)
             error = coll_send(piece_at(&pieces, send, piece), piece_count(&pieces, piece), type,
-                              root, pieces.tag, comm);
+                              root, TAG_REDUCE, comm);
         return error;
     }
     /* In place, the highest rank's operand would come where the own one is. */

@@ -20,9 +20,6 @@ enum coll_tag { /* 0 belongs to core/context.c */
                 TAG_SCAN,
 };
 
-/* A message in pieces has its operation's tag, and this times a number that all pieces share. */
-enum { TAG_PIECES = 1 << 8 };
-
 /* Each schedule has a tag of its own, in turn; those from 1 << 29 on belong to core/intercomm.c and core/comm.c. */
 enum { TAG_SCHEDULE = 1 << 28, SCHEDULE_TAGS = 1 << 28 };
 

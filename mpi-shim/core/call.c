@@ -49,9 +49,9 @@ static const char *const names[CALLS] = {
 
 /* ---- words -------------------------------------------------------------------------------------- */
 
-static uint16_t word_number(uint64_t word)
+static unsigned word_number(uint64_t word)
 {
-    return (uint16_t)(word >> 48);
+    return (unsigned)(word >> CALL_NUMBER_SHIFT);
 }
 
 static int word_root(uint64_t word)
@@ -61,7 +61,7 @@ static int word_root(uint64_t word)
 
 static enum call word_call(uint64_t word)
 {
-    uint32_t call = (uint32_t)word >> CALL_ROOT_BITS;
+    uint32_t call = (uint32_t)word >> CALL_ROOT_BITS & CALL_MASK;
 
     return call < CALLS ? (enum call)call : CALL_NONE;
 }
@@ -69,7 +69,9 @@ static enum call word_call(uint64_t word)
 /* Only the low bits of a call's number travels. */
 static uint64_t number_of(const struct calls *calls, uint64_t word)
 {
-    return calls->count + (uint64_t)(int16_t)(uint16_t)(word_number(word) - calls->count);
+    int64_t ahead = (int64_t)((word_number(word) - calls->count) << CALL_NUMBER_SHIFT);
+
+    return calls->count + (uint64_t)(ahead >> CALL_NUMBER_SHIFT);
 }
 
 /* The word of this process's own call with the number of `said`; `expected` where that is not known. */
@@ -235,6 +237,7 @@ static void questions_answer(struct comm *comm)
             link = &question->next;
         }
     }
+    comm->calls.more = comm->remote || comm->calls.pending;
 }
 
 void questions_drop(struct calls *calls)
@@ -268,6 +271,7 @@ static void on_ask(struct am *am, const struct am_message *arrived, void *contex
     question = memory_get(sizeof(*question));
     *question = (struct question){comm->calls.pending, arrived->source, arrived->args[2]};
     comm->calls.pending = question;
+    comm->calls.more = true;
 }
 
 /* ---- entering and leaving ----------------------------------------------------------------------- */
@@ -280,9 +284,8 @@ void call_enter_slow(struct comm *comm, enum call call, int root)
     if (comm->remote) {
         struct calls *local = &comm->local->calls;
 
-        /* The root is known by its rank in both groups; who is beside it sends nothing. */
-        if (root == ROOT)
-            calls->current = call_word(call, comm->rank, 0, calls->count);
+        /* The root is known by its rank in both groups; who is beside it sends nothing. The groups differ in their bytes. */
+        calls->current = call_word(call, root == ROOT ? comm->rank : root, 0, calls->count);
         local->count = calls->count;
         local->before = calls->before;
         local->current = calls->current;
@@ -437,37 +440,33 @@ static bool receive_hopeless(struct request *request)
     return true;
 }
 
+uint64_t call_next_look;
+
 /* Most waits end before a clock is read. So the end of one's patience is a time that is read again when it has passed, and who is
  * found waiting for the same at two of those times in a row has waited for long. */
-int call_wait(const struct waiting *waiting)
+void call_look(const struct waiting *waiting)
 {
-    static uint64_t next_look;
-    uint64_t look = next_look, time;
-    int handled = am_wait(core.am, look);
+    uint64_t time = now();
     struct request *request;
     struct calls *calls;
 
-    if (likely(handled != 0))
-        return handled;
-    time = now();
-    if (time < look)
-        return 0;
+    if (time < call_next_look)
+        return;
+    call_next_look = time + PATIENCE;
     request = asks_about(waiting);
     if (!request)
-        return am_wait(core.am, AM_FOREVER);
-    next_look = time + PATIENCE;
+        return;
     calls = &request->comm->calls;
     if (calls->seen != calls->count || calls->seen_process != waits_for(request)) {
         calls->seen = calls->count;
         calls->seen_process = waits_for(request);
-        return 0;
+        return;
     }
     if (receive_hopeless(request))
-        return 0;
+        return;
     calls->asked = calls->count;
     calls->asked_process = waits_for(request);
     tell(calls->asked_process, HANDLER_ASK, request->comm->context + 1, request->called, 0, false);
-    return 0;
 }
 
 static bool posted_for(struct match_posted *posted, void *context)

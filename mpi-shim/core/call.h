@@ -72,18 +72,30 @@ struct calls {
         seen; /* number of the call in which this process was seen waiting for another one last */
     uint32_t seen_process; /* that one */
     uint64_t asked;        /* number of the call in which this process has asked another one last */
-    uint32_t asked_process;   /* that one */
-    bool inside;              /* the last call has not returned */
+    uint32_t asked_process; /* that one */
+    bool inside;            /* the last call has not returned */
+    bool more; /* there is more to entering and leaving: `pending`, or a group of its own */
     struct question *pending; /* of others, about calls that this process has not left */
 };
 
-enum { CALL_ROOT_BITS = 24, CALL_ROOT_MASK = (1 << CALL_ROOT_BITS) - 1 };
-#define CALL_BYTES_MASK (UINT64_C(0xffff) << 32)
+/* From the lowest bits up: root, call, hash, number. A rank is never 2^23 calls ahead of one to which it sends: credit is used
+ * up before, unless they are all calls of no bytes, which send nothing. */
+enum {
+    CALL_ROOT_BITS = 24,
+    CALL_BITS = 6,
+    CALL_BYTES_BITS = 10,
+    CALL_NUMBER_SHIFT = CALL_ROOT_BITS + CALL_BITS + CALL_BYTES_BITS,
+    CALL_ROOT_MASK = (1 << CALL_ROOT_BITS) - 1,
+    CALL_MASK = (1 << CALL_BITS) - 1,
+};
+_Static_assert(CALLS <= 1 << CALL_BITS, "a call has no number");
+#define CALL_BYTES_MASK                                                                            \
+    (((UINT64_C(1) << CALL_BYTES_BITS) - 1) << (CALL_NUMBER_SHIFT - CALL_BYTES_BITS))
 
-/* A rank is never 2^15 calls ahead of one to which it sends: credit is used up before. */
 static inline uint64_t call_word(enum call call, int root, size_t bytes, uint64_t number)
 {
-    return number << 48 | (bytes * 0x9e3779b97f4a7c15u >> 16 & CALL_BYTES_MASK) |
+    return number << CALL_NUMBER_SHIFT |
+           (bytes * 0x9e3779b97f4a7c15u >> (64 - CALL_NUMBER_SHIFT) & CALL_BYTES_MASK) |
            (uint64_t)call << CALL_ROOT_BITS | ((uint32_t)root & CALL_ROOT_MASK);
 }
 
@@ -100,7 +112,9 @@ int call_compare(const struct comm *comm, uint64_t said, uint64_t expected);
 /* Is it of a call that this process has yet to make? */
 static inline bool call_is_later(uint64_t said, uint64_t expected)
 {
-    return said && expected && (int16_t)(uint16_t)((said >> 48) - (expected >> 48)) > 0;
+    uint64_t ahead = (said >> CALL_NUMBER_SHIFT) - (expected >> CALL_NUMBER_SHIFT);
+
+    return said && expected && (int64_t)(ahead << CALL_NUMBER_SHIFT) > 0;
 }
 
 /* That error, explained: `rank` said it. */
@@ -109,8 +123,9 @@ int call_explain(const struct comm *comm, int rank, uint64_t said, uint64_t expe
 /* The sender of a rendezvous that fits nothing here is told so. The message is still the caller's, and holds no data. */
 void call_refuse(struct message *message, uint64_t word, bool in_handler);
 
-/* am_wait for a collective call, which asks once that has lasted. */
-int call_wait(const struct waiting *waiting);
+/* A wait for a collective call ends at this time, to see whether it has lasted: ask then. */
+extern uint64_t call_next_look;
+void call_look(const struct waiting *waiting);
 void call_handlers(void);
 
 #endif

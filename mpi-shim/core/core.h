@@ -279,7 +279,7 @@ static inline void call_enter(struct comm *comm, enum call call, int root, size_
     calls->before = calls->current;
     calls->current = call_word(call, root, bytes, ++calls->count);
     calls->inside = true;
-    more = comm->remote || calls->pending;
+    more = calls->more;
     core_unlock();
     if (unlikely(more))
         call_enter_slow(comm, call, root);
@@ -291,7 +291,7 @@ static inline int call_leave(struct comm *comm, int error)
 
     core_lock();
     comm->calls.inside = false;
-    more = error || comm->remote || comm->calls.pending || match_unexpected(comm->coll_match) != 0;
+    more = error || comm->calls.more || match_unexpected(comm->coll_match) != 0;
     core_unlock();
     return unlikely(more) ? call_leave_slow(comm, error) : 0;
 }

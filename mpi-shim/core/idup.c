@@ -71,6 +71,7 @@ static int check(struct schedule *schedule, void *context)
     comm_setup(made, idup->context, comm->group);
     if (comm->remote) {
         made->remote = comm->remote;
+        made->calls.more = true;
         made->peers = comm->peers;
         made->process = comm->process;
     }

@@ -103,6 +103,7 @@ static int side_join(const struct side *side, struct comm *parent, const int *me
     comm = comm_make(parent, context, group);
     comm->local = comm_make(parent, local_context, group_retain(group));
     comm->remote = remote;
+    comm->calls.more = true;
     comm->peers = remote->size;
     comm->process = remote->process;
     *made = comm;

@@ -27,6 +27,7 @@ struct match_bin {
 };
 
 struct match {
+    struct match_state state;
     struct match_bin **table;
     unsigned shift; /* 64 - log2 of its places */
     unsigned indexed;
@@ -35,7 +36,6 @@ struct match {
     uint64_t order;
     struct match_link any;
     struct match_link all;
-    size_t unexpected;
     size_t bins;
     struct match_bin *free;
     void *owner;
@@ -254,12 +254,12 @@ void match_take(struct match *match, struct match_message *message)
         list_remove(&message->link[ANY_OF_SOURCE]);
     if (match->indexed & 1u << ANY_OF_TAG)
         list_remove(&message->link[ANY_OF_TAG]);
-    match->unexpected--;
+    match->state.unexpected--;
 }
 
 struct match_message *match_find(struct match *match, int source, int tag)
 {
-    if (likely(match->unexpected == 0))
+    if (likely(match->state.unexpected == 0))
         return NULL;
     return message_first(match, kind_of(source, tag), source, tag);
 }
@@ -270,7 +270,7 @@ struct match_message *match_receive(struct match *match, struct match_posted *po
     unsigned kind = kind_of(source, tag);
     struct match_link *queue;
 
-    if (match->unexpected != 0) {
+    if (match->state.unexpected != 0) {
         struct match_message *message = message_first(match, kind, source, tag);
 
         if (message) {
@@ -340,7 +340,7 @@ void match_store(struct match *match, struct match_message *message, int source,
         if (match->indexed & 1u << kind)
             list_append(&bin_get(match, key_for(kind, message))->unexpected, &message->link[kind]);
     }
-    match->unexpected++;
+    match->state.unexpected++;
 }
 
 void match_return(struct match *match, struct match_message *message)
@@ -353,7 +353,7 @@ void match_return(struct match *match, struct match_message *message)
             list_append(bin_get(match, key_for(kind, message))->unexpected.next,
                         &message->link[kind]);
     }
-    match->unexpected++;
+    match->state.unexpected++;
 }
 
 void match_each_message(struct match *match, match_visit_message *visit, void *context)
@@ -391,11 +391,6 @@ void match_each_posted(struct match *match, match_visit_posted *visit, void *con
                 return;
         }
     }
-}
-
-size_t match_unexpected(const struct match *match)
-{
-    return match->unexpected;
 }
 
 size_t match_waiting(const struct match *match)

@@ -38,6 +38,11 @@ struct match_message {
     int tag;
 };
 
+/* What `struct match` begins with. */
+struct match_state {
+    size_t unexpected; /* messages */
+};
+
 struct match;
 
 struct match *match_create(void);
@@ -71,7 +76,10 @@ void match_each_message(struct match *match, match_visit_message *visit, void *c
 void match_each_posted(struct match *match, match_visit_posted *visit, void *context);
 
 /* How many of each there are. */
-size_t match_unexpected(const struct match *match);
+static inline size_t match_unexpected(const struct match *match)
+{
+    return ((const struct match_state *)match)->unexpected;
+}
 size_t match_waiting(const struct match *match);
 
 #endif

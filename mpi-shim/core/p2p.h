@@ -23,6 +23,7 @@
 #define CORE_P2P_H
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "mpi-shim/coll/tags.h"
@@ -132,11 +133,34 @@ extern struct request request_sent; /* REQUEST_SHARED */
 
 /* A request of the program's, active, or one on the stack that nobody else knows. */
 struct request *request_get(enum request_kind kind);
-void request_prepare(struct request *request, enum request_kind kind);
+static inline void request_prepare(struct request *request, enum request_kind kind)
+{
+    request->magic = REQUEST_MAGIC;
+    request->kind = (uint8_t)kind;
+    request->complete = false;
+    request->active = true;
+    request->flags = 0;
+    request->status.error = 0;
+    request->status.cancelled = 0;
+    request->comm = NULL;
+    request->cancelling = false;
+    request->phase = PHASE_IDLE;
+    request->name = 0;
+    request->type = NULL;
+    request->packed = NULL;
+    request->called = 0;
+    request->unfit = false;
+}
 /* Free what it holds, and itself when it came from request_get. */
 void request_put(struct request *request);
 /* Drop what only an active request holds. */
-void request_release_data(struct request *request);
+static inline void request_release_data(struct request *request)
+{
+    if (unlikely(request->packed)) {
+        free(request->packed);
+        request->packed = NULL;
+    }
+}
 
 /* Sends that the program freed and that are not complete. */
 extern uint32_t requests_detached;

@@ -391,6 +391,7 @@ static inline int receive_wait(void *buffer, size_t count, struct datatype *type
                                const char *call, struct status *status)
 {
     struct request request, *waited = &request;
+    struct waiting waiting = {.call = call, .requests = &waited, .count = 1};
     int error = 0;
 
     request_prepare(&request, REQUEST_RECV);
@@ -400,7 +401,7 @@ static inline int receive_wait(void *buffer, size_t count, struct datatype *type
     receive_fill(&request, buffer, count, type);
     receive_start_inline(&request, match, source, tag);
     while (!request.complete)
-        core_wait(&(struct waiting){.call = call, .requests = &waited, .count = 1});
+        core_wait(&waiting);
     if (unlikely(request.type))
         datatype_release(request.type);
     core_unlock();

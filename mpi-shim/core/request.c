@@ -63,25 +63,6 @@ void request_each(request_visit *visit, void *context)
     }
 }
 
-void request_prepare(struct request *request, enum request_kind kind)
-{
-    request->magic = REQUEST_MAGIC;
-    request->kind = (uint8_t)kind;
-    request->complete = false;
-    request->active = true;
-    request->flags = 0;
-    request->status.error = 0;
-    request->status.cancelled = 0;
-    request->comm = NULL;
-    request->cancelling = false;
-    request->phase = PHASE_IDLE;
-    request->name = 0;
-    request->type = NULL;
-    request->packed = NULL;
-    request->called = 0;
-    request->unfit = false;
-}
-
 struct request *request_get(enum request_kind kind)
 {
     struct request *request;
@@ -93,14 +74,6 @@ struct request *request_get(enum request_kind kind)
     request_prepare(request, kind);
     request->flags = REQUEST_COUNTED;
     return request;
-}
-
-void request_release_data(struct request *request)
-{
-    if (unlikely(request->packed)) {
-        free(request->packed);
-        request->packed = NULL;
-    }
 }
 
 void request_put(struct request *request)
@@ -199,11 +172,14 @@ static __attribute__((cold)) void progress_failed(int error)
 void core_wait(struct waiting *waiting)
 {
     struct waiting **link = &core.waiting;
+    bool collective = !waiting->call;
     int handled;
 
     waiting->next = core.waiting;
     core.waiting = waiting;
-    handled = waiting->call ? am_wait(core.am, AM_FOREVER) : call_wait(waiting);
+    handled = am_wait(core.am, collective ? call_next_look : AM_FOREVER);
+    if (unlikely(handled == 0) && collective)
+        call_look(waiting);
     while (unlikely(*link !=
                     waiting)) /* with threads the last to wait is not always the first to wake */
         link = &(*link)->next;
