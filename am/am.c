@@ -98,6 +98,7 @@ static int endpoint_make(struct am **result, const struct am_job *job, const str
         1; /* lines that came with the last ones of the joining are in no descriptor */
     am->threads = flags & AM_THREADS;
     am->spin = job->domu ? AM_SPIN_DOMAIN : AM_SPIN;
+    wait_open(am);
     error = am_lock_create(am);
     if (error == 0 && !am->job.incarnation &&
         getrandom(&am->job.incarnation, sizeof(am->job.incarnation), 0) < 0)

@@ -81,6 +81,7 @@ struct am {
     bool threads;
     bool fenced;   /* barrier_out has come */
     uint64_t spin; /* ns before am_wait sleeps: AM_SPIN, AM_SPIN_DOMAIN, or a test's choice */
+    uint32_t polls_per_clock; /* of a wait */
     uint64_t sleeps;
     uint64_t looks;      /* at the control stream, each a system call */
     uint64_t apart_next; /* ns: when apart.c looks next */
@@ -154,6 +155,11 @@ int control_answer(struct am *am, uint64_t number, bool waits, uint64_t quiet, u
 
 /* mpirun asks, by this number, what we are doing; with `detail` in words as well. */
 int query_answer(struct am *am, uint64_t number, bool detail);
+
+/* ---- am/wait.c ------------------------------------------------------------------------------------ */
+
+/* See what a look at the clock takes. */
+void wait_open(struct am *am);
 
 /* ---- am/apart.c ------------------------------------------------------------------------------------- */
 

@@ -7,6 +7,7 @@
 #include <linux/membarrier.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,8 +20,10 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "am/link/ring_format.h"
 #include "am/port/interface.h"
 #include "am/port/packet_run.h"
+#include "am/region/grant.h"
 #include "control/control.h"
 #include "launch/binding.h"
 #include "launch/channel.h"
@@ -123,6 +126,73 @@ static void show_memory(void)
              barriers < 0 ? strerror(errno) : "this kernel has no expedited kind");
 }
 
+/* ---- granted memory --------------------------------------------------------------------------- */
+
+/* Does this file begin with the word? */
+static bool says(const char *path, const char *word)
+{
+    char text[32] = "";
+    FILE *file = fopen(path, "re");
+    bool said = file && fgets(text, sizeof(text), file) && strncmp(text, word, strlen(word)) == 0;
+
+    if (file)
+        fclose(file);
+    return said;
+}
+
+/* Whether processes here can have it. Domains that mpirun makes here have it in any case. */
+static void show_granted(void)
+{
+    static const char *const devices[] = {"gntalloc", "gntdev", "evtchn"};
+    uint32_t pages = (uint32_t)((ring_bytes(RING_LINES) + GRANT_PAGE - 1) / GRANT_PAGE);
+    const char *what = "granted memory";
+    struct grants *grants;
+    int error;
+
+    if (!says("/sys/hypervisor/type", "xen")) {
+        line(what, "no: there is no Xen below this system");
+        return;
+    }
+    if (!says("/proc/xen/capabilities", "control_d")) {
+        line(what, "no: this is a domain, and processes of a Linux in a domain have frames");
+        return;
+    }
+    for (size_t i = 0; i < sizeof(devices) / sizeof(*devices); i++) {
+        char path[32];
+
+        snprintf(path, sizeof(path), "/dev/xen/%s", devices[i]);
+        if (access(path, R_OK | W_OK) < 0) {
+            line(what, "between domains; not with processes: %s: %s%s%s", path, strerror(errno),
+                 errno == ENOENT   ? "; modprobe xen-"
+                 : errno == EACCES ? "; it is root's"
+                                   : "",
+                 errno == ENOENT ? devices[i] : "");
+            return;
+        }
+    }
+    error = grants_open(&grants, &grant_system_linux);
+    grants_close(grants);
+    if (error < 0)
+        line(what, "between domains; not with processes: /dev/xen: %s", strerror(-error));
+    else if (grants_limit() == UINT32_MAX)
+        line(what, "between domains, and with processes");
+    else
+        line(what,
+             "between domains, and with processes: the kernel lets those of dom0 grant %u"
+             " pages (xen_gntalloc's limit), %u rings",
+             grants_limit(), grants_limit() / pages);
+}
+
+/* ---- which is whose --------------------------------------------------------------------------- */
+
+static void show_links(void)
+{
+    line("which link a pair has", "ring links: processes of one node");
+    line("", "granted memory: of one Xen host's domains two, or one and a process (root's)");
+    line("", "frames: all others, and what has no other link");
+    line("", "kill -USR1 MPIRUN'S-PID: a job says what its ranks have and do");
+}
+
 /* ---- frames ----------------------------------------------------------------------------------- */
 
 static void show_interfaces(const char *named)
@@ -211,8 +281,10 @@ int main(int argc, char **argv)
         show_versions();
         show_host();
         show_memory();
+        show_granted();
         show_interfaces(named);
         show_helper(named);
+        show_links();
         return fflush(stdout) == 0 ? 0 : 1;
     }
     if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0 || strcmp(word, "version") == 0) {

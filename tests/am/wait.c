@@ -373,6 +373,44 @@ START_TEST(two_ranks_do_not_share_a_processor)
 }
 END_TEST
 
+/* ---- a clock that is slow ------------------------------------------------------------------------------ */
+
+static uint64_t clock_now, clock_takes;
+
+static uint64_t slow_clock(void *unused)
+{
+    return clock_now += clock_takes;
+}
+
+/* How often a wait polls before it looks at a clock that takes so long. */
+static uint32_t polls_before_clock(uint64_t nanoseconds)
+{
+    struct am *am = job.am[0];
+    uint32_t left = am->polls_to_control = 100000;
+
+    clock_takes = nanoseconds;
+    am->job.clock = slow_clock;
+    wait_open(am);
+    ck_assert_int_eq(am_wait(am, clock_now), 0);
+    return left - am->polls_to_control - 1; /* one is that of am_poll */
+}
+
+/* Two ranks that wait for each other's looks at the clock would go on doing so. */
+START_TEST(what_polls_looks_seldom_at_a_slow_clock)
+{
+    fixture_open(&job, 2, true);
+    job.am[0]->job.cores = job.am[0]->job.ranks;
+    ck_assert_uint_eq(polls_before_clock(0), 32);
+    ck_assert_uint_eq(polls_before_clock(50), 32);
+    ck_assert_uint_eq(polls_before_clock(10000), 400);
+    ck_assert_uint_eq(polls_before_clock(1000000000), 1024);
+    job.am[0]->job.cores = job.am[0]->job.ranks - 1; /* each poll is a system call */
+    ck_assert_uint_eq(polls_before_clock(10000), 32);
+    job.am[0]->job.clock = NULL;
+    fixture_close(&job);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("am waiting");
@@ -388,6 +426,7 @@ int main(void)
     tcase_add_test(waiting, closing_waits_for_everybody);
     tcase_add_test(waiting, a_wait_ends_when_the_agent_dies);
     tcase_add_test(waiting, two_ranks_do_not_share_a_processor);
+    tcase_add_test(waiting, what_polls_looks_seldom_at_a_slow_clock);
     suite_add_tcase(suite, waiting);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -229,8 +229,8 @@ class Installed(Builds):
 class Info(WrapperTest):
     def test_caravan(self):
         out = self.wrapper("caravan", "info")
-        for word in ("caravan ", "cores", "ring links", "single copy", "wake-up", "interface", "packet helper",
-                     "frames"):
+        for word in ("caravan ", "cores", "ring links", "single copy", "wake-up", "granted memory", "interface",
+                     "packet helper", "frames", "which link a pair has"):
             self.assertIn(word, out)
         self.assertRegex(self.wrapper("caravan", "--version"), r"^caravan \d+\.\d+\.\d+\n$")
         self.wrapper("caravan", "ifno", status=1)

@@ -5,6 +5,7 @@
  * sends goes through granted memory. messages garbage SEED: then rank 1 writes at random into what it shares with rank 0.
  * messages outlive: as granted, and a rank that is down is said and done without. messages ping COUNT: ranks 0 and 1 send a message
  * to and fro, and rank 0 prints half of the median time. messages spin COUNT: the same, but a rank that waits polls and never sleeps.
+ * With `granted` behind COUNT they first send by frames until both ways are granted memory.
  *
  * For domains that mpirun makes. Progress lines (`messages: 1000`) are for the test, which makes trouble meanwhile; the
  * last lines of each rank are its counters.
@@ -24,6 +25,7 @@ enum { MESSAGE = 1, STOP, END, PING, MOST = 64, EACH = 1000 };
 
 static struct am *am;
 static uint64_t received[MOST], pings;
+static uint64_t more_frames;     /* of the last ping: 0 when all further ones count */
 static bool stopping;            /* rank 0 has said so */
 static bool outlive, gone[MOST]; /* peers that are down, where that is no error */
 static uint32_t endings;         /* peers that have told their last message */
@@ -90,6 +92,7 @@ static void on_end(struct am *self, const struct am_message *message, void *cont
 static void on_ping(struct am *self, const struct am_message *message, void *context)
 {
     pings++;
+    more_frames = message->args[0];
 }
 
 static void on_down(struct am *self, uint32_t process, const char *reason, void *context)
@@ -209,6 +212,28 @@ static void await(uint64_t i, bool spin)
     }
 }
 
+static bool granted_both_ways(void)
+{
+    char line[512];
+
+    am_describe(am, !am_self(am), line, sizeof(line));
+    return strncmp(line, "granted memory", 14) == 0 && strstr(line, "the other way too");
+}
+
+static void leave_frames(void)
+{
+    do {
+        if (am_self(am) == 0) {
+            more_frames = !granted_both_ways();
+            tell(1, PING, more_frames);
+        }
+        await(0, false);
+        pings = 0;
+        if (am_self(am) == 1)
+            tell(0, PING, more_frames);
+    } while (more_frames);
+}
+
 static void ping(uint64_t count, bool spin)
 {
     uint64_t *times = calloc(count, sizeof(*times)), number = 0;
@@ -262,7 +287,7 @@ int main(int argc, char **argv)
     if (argc < 2 || (strcmp(argv[1], "exchange") != 0 && strcmp(argv[1], "granted") != 0 &&
                      strcmp(argv[1], "outlive") != 0 && !count)) {
         fprintf(stderr, "usage: messages exchange | granted | outlive | garbage SEED | ping COUNT "
-                        "| spin COUNT\n");
+                        "[granted] | spin COUNT [granted]\n");
         return 2;
     }
     outlive = strcmp(argv[1], "outlive") == 0;
@@ -275,6 +300,8 @@ int main(int argc, char **argv)
     if (am_size(am) > MOST)
         return 2;
     if (strcmp(argv[1], "ping") == 0 || strcmp(argv[1], "spin") == 0) {
+        if (argc > 3 && strcmp(argv[3], "granted") == 0 && am_self(am) < 2)
+            leave_frames();
         ping(count, strcmp(argv[1], "spin") == 0);
     } else {
         exchange(strcmp(argv[1], "exchange") != 0);

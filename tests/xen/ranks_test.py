@@ -211,6 +211,17 @@ class Ranks(PocketCase):
         for rank in said.values():
             self.assertEqual(rank["ring_granted"], 2, said)
 
+    def test_4_info_says_who_has_granted_memory(self):
+        info = "/run/caravan-info info"
+        self.shell(f"cp '{CARAVAN}' /run/caravan-info")  # where every user may read it
+        self.addCleanup(self.shell, "rm /run/caravan-info")
+        self.assertRegex(self.shell(info).stdout,
+                         r"(?m)^granted memory +between domains, and with processes: .* 1024 pages \(.*\), 31 rings$")
+        self.assertRegex(self.shell("setpriv --reuid 65534 " + info).stdout,
+                         "(?m)^granted memory +between domains; not with processes: /dev/xen/gntalloc: Permission denied; it is root's$")
+        self.assertRegex(self.shell(f"mv /dev/xen/gntdev /run; {info}; mv /run/gntdev /dev/xen").stdout,
+                         "(?m)^granted memory +between domains; not with processes: /dev/xen/gntdev: .*; modprobe xen-gntdev$")
+
     def test_4_garbage_in_shared_pages_is_an_error_by_name(self):
         for seed in range(1, 41 if LONG else 4):
             done = self.mpirun("-n", 3, MESSAGES, "garbage", seed)
