@@ -8,6 +8,7 @@ import re
 import shutil
 import socket
 import struct
+import subprocess
 import tempfile
 import threading
 import unittest
@@ -167,6 +168,70 @@ class Beside(LauncherTest):
         for line in "meet peer=1", "grant peer=1 lines=16 port=1 refs=1", "taken peer=1 error=0":
             self.job(["xen1.5", "xen2.7"], "hello", f"0:raw=cmd=caravan_{line}", "sleep=10", status=1)
             self.assertIn(f"it sent `caravan_{line.split()[0]}` for a process that is not beside it", self.errors)
+
+    def test_only_the_believed_are_heard(self):
+        """An agent whose mpirun is played: of two that claim one domain with one token, one's node is the token's."""
+        token = "0123456789abcdef" * 2
+        entry = "/local/domain/7/data/caravan-00000001-1"
+        self.stores[0].values[entry] = token.encode()
+        self.stores[0].readable.add(entry)
+        rank = [RANK, "init", "hello", "expect=caravan_taken", "expect=caravan_taken",
+                "raw=cmd=caravan_taken peer=1 error=6", "sleep=20"]
+        agent = subprocess.Popen([self.place + "/enter", "xen1.5", self.place + "/bin/mpirun", "--be-agent-of", "x"],
+                                 env=self.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.running.append(agent)
+        late = threading.Timer(20, agent.kill)
+        late.start()
+        self.addCleanup(late.cancel)
+        output = b"\0\0\0\0\1"  # of process 0, standard output
+
+        def say(text, kind=1):
+            agent.stdin.write(struct.pack("<IB3x", len(text), kind) + text.encode())
+            agent.stdin.flush()
+
+        def hear(begin, kind=1):
+            while True:
+                length, found = struct.unpack("<IB3x", agent.stdout.read(8))
+                text = agent.stdout.read(length)
+                if found == kind and text.startswith(begin):
+                    return text.decode()
+
+        def claim(node, domain, token):
+            say(f"cmd=caravan_claim node={node} nodes=1 domain={domain} token={token}")
+
+        def passed(process, line):
+            say(f"cmd=caravan_pass process={process} peer=0 line=" + line.replace("=", "%3d").replace(" ", "%20"))
+
+        agent.stdout.readline()  # the preamble
+        say("cmd=caravan_job version=4 job=0x1 key=" + token + " node=0 nodes=4 size=4 link=auto terminal=0 stdin=0 bind=0 report=0"
+            " beside=1 frames=1 eth= ethertype=35000 timeout=10")
+        say(f"cmd=caravan_program index=0 total=1 domu=0 needed=0 arguments={len(rank)} environment=0")
+        for word in rank:
+            say(word, 2)
+        say("cmd=caravan_ranks first=0 count=1 program=0")
+        say("cmd=caravan_prepare")
+        self.assertRegex(hear(b"cmd=caravan_prepared"), " domain=5 token=[0-9a-f]{32} ")
+        claim(1, 7, token)  # true
+        claim(2, 7, token)  # not its node
+        claim(3, 0, token)  # not its domain
+        for node in range(4):
+            say(f"cmd=caravan_place first={node} count=1 node={node}")
+        say("cmd=caravan_start")
+        self.assertEqual(hear(output, 3)[5:], "0: caravan_beside first=1 count=1\n")
+        for process in 3, 2, 1, 2:
+            say(f"cmd=caravan_meet process={process} peer=0")
+            passed(process, f"cmd=caravan_taken peer={process} error=2{process}")
+        self.assertEqual(hear(b"cmd=caravan_pass"),
+                         "cmd=caravan_pass process=0 peer=1 line=cmd%3dcaravan_domain%20peer%3d0%20domain%3d5")
+        self.assertEqual(hear(output, 3)[5:], "0: caravan_taken peer=1 error=21\n")
+        passed(1, "cmd=caravan_taken peer=1 error=22")
+        self.assertEqual(hear(b"cmd=caravan_pass"),
+                         "cmd=caravan_pass process=0 peer=1 line=cmd%3dcaravan_taken%20peer%3d0%20error%3d6")
+        passed(1, "cmd=caravan_taken peer=2 error=1")  # in another's name
+        self.assertIn("do%20not%20understand", hear(b"cmd=caravan_agent_failed"))
+        agent.communicate(timeout=20)
+        del self.stores[0].values[entry]
+        self.assertEqual(self.stores[0].left(), [])
 
 
 if __name__ == "__main__":
