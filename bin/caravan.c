@@ -140,12 +140,18 @@ static bool says(const char *path, const char *word)
     return said;
 }
 
-/* Whether processes here can have it. Domains that mpirun makes here have it in any case. */
+/* Whether processes here can have it. Domains that mpirun makes in dom0 have it in any case. */
 static void show_granted(void)
 {
-    static const char *const devices[] = {"gntalloc", "gntdev", "evtchn"};
+    /* With modules of that name; and what an agent needs to find others of its host, in the kernel itself. */
+    enum { MODULES = 3 };
+    static const char *const devices[] = {"gntalloc", "gntdev", "evtchn", "xenbus"};
+    bool dom0 = says("/proc/xen/capabilities", "control_d");
     uint32_t pages = (uint32_t)((ring_bytes(RING_LINES) + GRANT_PAGE - 1) / GRANT_PAGE);
     const char *what = "granted memory";
+    const char *no = dom0 ? "between domains; not with processes" : "no";
+    const char *yes = dom0 ? "between domains, and with processes"
+                           : "with other domains of this Xen host";
     struct grants *grants;
     int error;
 
@@ -153,34 +159,29 @@ static void show_granted(void)
         line(what, "no: there is no Xen below this system");
         return;
     }
-    if (!says("/proc/xen/capabilities", "control_d")) {
-        line(what, "no: this is a domain, and processes of a Linux in a domain have frames");
-        return;
-    }
     for (size_t i = 0; i < sizeof(devices) / sizeof(*devices); i++) {
         char path[32];
 
         snprintf(path, sizeof(path), "/dev/xen/%s", devices[i]);
         if (access(path, R_OK | W_OK) < 0) {
-            line(what, "between domains; not with processes: %s: %s%s%s", path, strerror(errno),
-                 errno == ENOENT   ? "; modprobe xen-"
-                 : errno == EACCES ? "; it is root's"
-                                   : "",
-                 errno == ENOENT ? devices[i] : "");
+            line(what, "%s: %s: %s%s%s", no, path, strerror(errno),
+                 errno == ENOENT && i < MODULES ? "; modprobe xen-"
+                 : errno == EACCES              ? "; it is root's"
+                                                : "",
+                 errno == ENOENT && i < MODULES ? devices[i] : "");
             return;
         }
     }
     error = grants_open(&grants, &grant_system_linux);
     grants_close(grants);
     if (error < 0)
-        line(what, "between domains; not with processes: /dev/xen: %s", strerror(-error));
+        line(what, "%s: /dev/xen: %s", no, strerror(-error));
     else if (grants_limit() == UINT32_MAX)
-        line(what, "between domains, and with processes");
+        line(what, "%s", yes);
     else
         line(what,
-             "between domains, and with processes: the kernel lets those of dom0 grant %u"
-             " pages (xen_gntalloc's limit), %u rings",
-             grants_limit(), grants_limit() / pages);
+             "%s: the kernel lets those of %s grant %u pages (xen_gntalloc's limit), %u rings", yes,
+             dom0 ? "dom0" : "this one", grants_limit(), grants_limit() / pages);
 }
 
 /* ---- which is whose --------------------------------------------------------------------------- */
@@ -188,7 +189,8 @@ static void show_granted(void)
 static void show_links(void)
 {
     line("which link a pair has", "ring links: processes of one node");
-    line("", "granted memory: of one Xen host's domains two, or one and a process (root's)");
+    line("", "granted memory: ranks in two domains of one Xen host; processes (dom0's too) with "
+             "the rights");
     line("", "frames: all others, and what has no other link");
     line("", "kill -USR1 MPIRUN'S-PID: a job says what its ranks have and do");
 }

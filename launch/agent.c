@@ -174,8 +174,8 @@ static bool number(const struct control_message *message, const char *key, uint6
 
 static int take_job(struct agent *agent, struct control_message *message)
 {
-    uint64_t version, job, node, nodes, size, terminal, direct, bind, report, frames, ethertype,
-        timeout;
+    uint64_t version, job, node, nodes, size, terminal, direct, bind, report, beside, frames,
+        ethertype, timeout;
     const char *link = control_get(message, "link"), *interfaces = control_get(message, "eth");
 
     if (!number(message, "version", UINT32_MAX, &version))
@@ -191,7 +191,7 @@ static int take_job(struct agent *agent, struct control_message *message)
         !number(message, "size", MAX_PROCESSES, &size) || size == 0 ||
         !number(message, "terminal", 1, &terminal) || !number(message, "stdin", 1, &direct) ||
         !number(message, "bind", BINDINGS - 1, &bind) || !number(message, "report", 1, &report) ||
-        !number(message, "frames", 1, &frames) ||
+        !number(message, "beside", 1, &beside) || !number(message, "frames", 1, &frames) ||
         !number(message, "ethertype", 0xffff, &ethertype) ||
         !number(message, "timeout", 86400, &timeout) ||
         control_get_bytes(message, "key", agent->key, sizeof(agent->key)) < 0 || !link ||
@@ -205,6 +205,7 @@ static int take_job(struct agent *agent, struct control_message *message)
     agent->input_direct = direct && agent->forked;
     agent->bind = (unsigned)bind;
     agent->report_binding = report;
+    agent->beside.wanted = beside;
     strcpy(agent->link, link);
     snprintf(agent->kvs_name, sizeof(agent->kvs_name), "kvs_%08x", agent->job);
     agent->node_of = memory_zeroed(agent->size, sizeof(uint32_t));
@@ -390,6 +391,7 @@ static int take_line(struct agent *agent, char *line)
             result = -EPROTO;
         }
     } else if (strcmp(command, "caravan_barrier_out") == 0) {
+        beside_hide(agent); /* nobody got there without having looked */
         pmi_barrier_out(agent);
     } else if (strcmp(command, "caravan_put") == 0) {
         const char *key = control_get(&message, "key"), *text = control_get(&message, "value");
@@ -426,12 +428,19 @@ static int take_line(struct agent *agent, char *line)
         result = take_ranks(agent, &message);
     } else if (strcmp(command, "caravan_node") == 0 || strcmp(command, "caravan_place") == 0) {
         result = take_table(agent, &message, copy);
+    } else if (strcmp(command, "caravan_claim") == 0) {
+        result = beside_take(agent, &message);
+    } else if (strcmp(command, "caravan_meet") == 0) {
+        result = pmi_met(agent, &message);
+    } else if (strcmp(command, "caravan_pass") == 0) {
+        result = pmi_passed(agent, &message);
     } else if (strcmp(command, "caravan_prepare") == 0) {
         char text[512] = "";
 
         if (!agent->failed && (agent->domains.count == 0 || domains_open(agent))) {
             if (agent->frames)
                 node_open(agent);
+            beside_open(agent);
             node_describe(agent, text, sizeof(text));
             channel_send_line(agent->channel, "cmd=caravan_prepared%s", text);
         }
@@ -551,6 +560,7 @@ static void release(struct agent *agent)
         strings_clear(&agent->programs[i].environment);
     }
     node_close(agent);
+    beside_close(agent);
     domains_close(agent);
     channel_close(agent->channel);
     loop_unwatch(agent->loop, &agent->child_signal);
@@ -568,7 +578,11 @@ static void release(struct agent *agent)
 
 int agent_main(int in, int out, const char *name, bool forked, struct reaper *reaper)
 {
-    struct agent agent = {.name = name, .forked = forked, .reaper = reaper, .cores = count_cores()};
+    struct agent agent = {.name = name,
+                          .forked = forked,
+                          .reaper = reaper,
+                          .cores = count_cores(),
+                          .beside = {.bus = -1}};
     struct channel_events events = {.frame = take_frame, .ended = mpirun_ended, .context = &agent};
 
     prctl(PR_SET_CHILD_SUBREAPER, 1);

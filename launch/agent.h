@@ -7,6 +7,7 @@
  *   pmi.c     one rank's control stream: PMI-1, joining, rings
  *   query.c   asking the ranks what they wait for
  *   domains.c ranks that are Xen domains
+ *   beside.c  other agents that are on this Xen host
  *   node.c    the network interface, its packet sockets, the answers to probes
  */
 #ifndef CARAVAN_AGENT_H
@@ -92,7 +93,7 @@ struct rank {
     struct control_stream *control; /* NULL: ended */
     struct watch control_watch;
     struct timer control_lost;
-    int domain; /* its number, as its keeper says; a process's is that of the host; -1: not known */
+    int domain;  /* its number, as its keeper says; a process's is the agent's; -1: not known */
     bool joined; /* it has said `init` */
     bool hello;  /* and that it is Caravan's library */
     bool finalized;
@@ -163,6 +164,15 @@ struct agent {
         uint64_t packing;  /* nanoseconds that it took to pack the programs */
     } domains;
 
+    struct agent_beside {
+        bool wanted; /* the job has other agents, and does not forbid what follows */
+        int bus;     /* to Xen's store; -1: none, and nobody is beside us */
+        int domain;  /* that this agent and its processes are in */
+        bool shown;  /* our token is in the store */
+        char token[33];
+        bool *nodes; /* `nodes` of them: other agents' that are on this Xen host; NULL: none */
+    } beside;
+
     /* The network, where the job's processes use frames. */
     bool frames;
     char *interfaces; /* names, of which the first that there is; empty: the one that qualifies */
@@ -216,12 +226,28 @@ void domains_ended(struct rank *rank, bool gone);
 void domains_finish(struct agent *agent);
 void domains_close(struct agent *agent);
 
+/* beside.c */
+/* Before the others are told of this agent: show them in Xen's store, where there is one, that it is here. */
+void beside_open(struct agent *agent);
+/* ` domain=... token=...` of the caravan_prepared line, or nothing. Its length. */
+int beside_describe(const struct agent *agent, char *text, size_t size);
+/* What another agent says of itself: is it on this host? Wrong or not, 0; -EPROTO: it cannot be understood. */
+int beside_take(struct agent *agent, const struct control_message *message);
+/* Is that another agent's process, and on this Xen host? */
+bool beside_has(const struct agent *agent, uint32_t process);
+/* All agents have looked. */
+void beside_hide(struct agent *agent);
+void beside_close(struct agent *agent);
+
 /* pmi.c */
 void pmi_open(struct rank *rank, int fd);
 void pmi_receive(struct rank *rank);
 void pmi_close(struct rank *rank);
 void pmi_barrier_out(struct agent *agent);
 void pmi_down(struct agent *agent, uint32_t process, const char *reason);
+/* From another agent's process: its question which domain one of ours is in; a line for one of ours. 0 or -EPROTO. */
+int pmi_met(struct agent *agent, const struct control_message *message);
+int pmi_passed(struct agent *agent, const struct control_message *message);
 
 /* Send a rank a line; one that cannot be sent ends the job. */
 void pmi_send(struct rank *rank, const char *format, ...) __attribute__((format(printf, 2, 3)));

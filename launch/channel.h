@@ -24,7 +24,7 @@
 #include "launch/loop.h"
 
 enum {
-    CHANNEL_VERSION = 3,
+    CHANNEL_VERSION = 4,
     CHANNEL_MAX =
         256 << 10, /* bytes of a payload: above the longest argument that Linux passes, 128 KiB */
 };

@@ -72,8 +72,8 @@ static void take_greeting(struct agent_state *agent, const struct control_messag
 static void take_prepared(struct agent_state *agent, const struct control_message *message)
 {
     struct job *job = agent->job;
-    uint8_t mac[6];
-    uint64_t mtu, pack, user, answers = 0;
+    uint8_t mac[6], token[16];
+    uint64_t mtu, pack, user, domain, answers = 0;
 
     if (control_get_bytes(message, "mac", mac, sizeof(mac)) == 0 &&
         control_get_number(message, "mtu", 0xffff, &mtu) == 0) {
@@ -84,6 +84,10 @@ static void take_prepared(struct agent_state *agent, const struct control_messag
         snprintf(agent->port, sizeof(agent->port), " mac=%s mtu=%llu agent=%llu", text,
                  (unsigned long long)mtu, (unsigned long long)answers);
     }
+    if (control_get_number(message, "domain", UINT16_MAX, &domain) == 0 &&
+        control_get_bytes(message, "token", token, sizeof(token)) == 0)
+        snprintf(agent->claim, sizeof(agent->claim), "domain=%u token=%s", (unsigned)domain,
+                 get_text(message, "token"));
     if (control_get_number(message, "domain_mtu", 0xffff, &mtu) == 0)
         agent->domain_mtu = (unsigned)mtu;
     if (control_get_number(message, "domain_user", UINT32_MAX, &user) == 0)
@@ -243,6 +247,23 @@ static void relay_put(struct agent_state *agent, const char *line)
             channel_send(job->agents[i].channel, CHANNEL_LINE, line, strlen(line), NULL, 0);
 }
 
+/* From one agent's process to another's, which share a Xen host: the agents know what it means. */
+static int relay_beside(struct agent_state *agent, const struct control_message *message,
+                        const char *line)
+{
+    struct job *job = agent->job;
+    uint32_t process;
+    uint64_t peer;
+
+    if (!get_process(job, message, &process) || job_agent_of(job, process) != agent ||
+        control_get_number(message, "peer", job->layout.size - 1, &peer) < 0)
+        return -EPROTO;
+    agent = job_agent_of(job, (uint32_t)peer);
+    if (agent->channel)
+        channel_send(agent->channel, CHANNEL_LINE, line, strlen(line), NULL, 0);
+    return 0;
+}
+
 /* What an agent says of one process. False: it is not such a line. */
 static bool take_process_line(struct agent_state *agent, const struct control_message *message)
 {
@@ -304,6 +325,9 @@ static int take_line(struct agent_state *agent, char *line)
         take_prepared(agent, &message);
     } else if (strcmp(message.command, "caravan_put") == 0) {
         relay_put(agent, copy);
+    } else if (strcmp(message.command, "caravan_meet") == 0 ||
+               strcmp(message.command, "caravan_pass") == 0) {
+        result = relay_beside(agent, &message, copy);
     } else if (strcmp(message.command, "caravan_barrier") == 0) {
         if (control_get_number(&message, "process", UINT32_MAX, &number) == 0)
             agent->waiting_process = (uint32_t)number;

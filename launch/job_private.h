@@ -45,6 +45,7 @@ struct agent_state {
     uint32_t waiting_process;
     bool in_barrier;      /* all of it does */
     char port[256];       /* its interface, as the ranks are told */
+    char claim[80];       /* the Xen domain that it says it is in, and how to know; empty: none */
     unsigned domain_mtu;  /* of its domains' */
     uint32_t domain_user; /* whose they are, where the root agent makes them; 0: root's */
     uint64_t untaken;     /* output that was not acknowledged yet, since ours is full */

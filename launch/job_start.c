@@ -109,6 +109,15 @@ static int send_program(struct agent_state *agent, uint32_t index)
     return result;
 }
 
+static unsigned count_agents(const struct job *job)
+{
+    unsigned count = 0;
+
+    for (size_t i = 0; i < job->layout.node_count; i++)
+        count += job->layout.nodes[i].ranks > 0;
+    return count;
+}
+
 static void send_job(struct agent_state *agent)
 {
     struct job *job = agent->job;
@@ -122,9 +131,10 @@ static void send_job(struct agent_state *agent)
     result = channel_send_line(
         agent->channel,
         "cmd=caravan_job version=%d job=0x%08x key=%s node=%u nodes=%u size=%u link=%s terminal=%d"
-        " stdin=%d bind=%d report=%d frames=%d eth=%s ethertype=%u timeout=%u",
+        " stdin=%d bind=%d report=%d beside=%d frames=%d eth=%s ethertype=%u timeout=%u",
         CHANNEL_VERSION, job->id, key, agent->number, job->nodes, job->layout.size, options->link,
         isatty(1), job->input_direct, options->binding, options->report_bindings,
+        count_agents(job) > 1 && strcmp(options->link, "wire") != 0,
         job->frames && agent->plain > 0, interfaces, options->ethertype, options->peer_timeout);
     explicit_bzero(key, sizeof(key));
     if (result == 0 && agent->domains > 0)
@@ -300,6 +310,14 @@ static void send_nodes(struct agent_state *to, const struct agent_state *of)
     }
 }
 
+/* Where that agent says it is, to one that may be on the same Xen host. */
+static void send_claim(struct agent_state *to, const struct agent_state *of)
+{
+    if (to != of && *to->claim && *of->claim)
+        channel_send_line(to->channel, "cmd=caravan_claim node=%u nodes=%u %s", of->number,
+                          (of->plain > 0) + of->domains, of->claim);
+}
+
 /* Every agent is ready: tell all of them where everybody is, and start. */
 void job_start(struct job *job)
 {
@@ -313,8 +331,10 @@ void job_start(struct job *job)
         for (size_t j = 0; j < job->layout.node_count; j++) {
             struct agent_state *other = &job->agents[j];
 
-            if (other->node->ranks > 0)
+            if (other->node->ranks > 0) {
                 send_nodes(agent, other);
+                send_claim(agent, other);
+            }
         }
         for (uint32_t first = 0, end; first < job->layout.size; first = end) {
             for (end = first; end < job->layout.size && job->node_of[end] == job->node_of[first];)

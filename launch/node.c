@@ -127,6 +127,7 @@ void node_describe(const struct agent *agent, char *text, size_t size)
                                   (unsigned long long)agent->domains.packing / 1000);
     if (agent->domains.count > 0 && geteuid() != 0)
         length += (size_t)snprintf(text + length, size - length, " domain_user=%u", geteuid());
+    length += (size_t)beside_describe(agent, text + length, size - length);
     if (!agent->frames || agent->port_error)
         return;
     control_write_bytes(mac, agent->mac, sizeof(agent->mac));

@@ -258,26 +258,62 @@ static void send_doorbell(struct rank *to, const struct rank *of)
                                 of->process));
 }
 
-static void send_domain(struct rank *to, const struct rank *of)
+/* A line for a rank that shares memory with others. One that is not there, or no more, needs none. */
+static void tell_beside(struct rank *rank, const char *line)
 {
-    check_sent(to, control_send(to->control, NULL, 0, "cmd=caravan_domain peer=%u domain=%d",
-                                of->process, of->domain));
+    if (!rank->control || !rank->hello || rank->finalized)
+        return;
+    reply(rank, "%s", line);
+    update_watch(rank);
 }
 
-/* The ranks with whose domains it may share memory. */
-static void send_beside(struct rank *rank)
+/* The same from `rank` to a process here, or under another agent of this Xen host. */
+__attribute__((format(printf, 3, 4))) static void send_beside(struct rank *rank, uint32_t process,
+                                                              const char *format, ...)
 {
-    const struct agent *agent = rank->agent;
+    struct rank *here = agent_rank(rank->agent, process);
+    char line[CONTROL_MAX_LINE], escaped[CONTROL_MAX_LINE];
+    va_list list;
+    int length;
 
-    for (unsigned i = 0; i < agent->rank_count;) {
-        uint32_t first = agent->ranks[i].process, count = 0;
+    va_start(list, format);
+    length = vsnprintf(line, sizeof(line), format, list);
+    va_end(list);
+    if (length >= (int)sizeof(line))
+        return; /* no ring is that long */
+    if (here)
+        tell_beside(here, line);
+    else if (control_escape(escaped, sizeof(escaped), line) > 0)
+        channel_send_line(rank->agent->channel, "cmd=caravan_pass process=%u peer=%u line=%s",
+                          rank->process, process, escaped);
+}
 
-        while (i + count < agent->rank_count && agent->ranks[i + count].process == first + count &&
-               domains_beside(rank, &agent->ranks[i + count]))
-            count++;
-        if (count > 0)
-            reply(rank, "cmd=caravan_beside first=%u count=%u", first, count);
-        i += count > 0 ? count : 1;
+/* To one who has asked for it. */
+static void send_domain(struct rank *of, uint32_t process)
+{
+    send_beside(of, process, "cmd=caravan_domain peer=%u domain=%d", of->process, of->domain);
+}
+
+/* May these two share memory that one's domain grants to the other's? */
+static bool are_beside(const struct rank *rank, uint32_t process)
+{
+    const struct rank *here;
+
+    if (beside_has(rank->agent, process))
+        return true;
+    here = rank->agent->domains.count > 0 ? agent_rank(rank->agent, process) : NULL;
+    return here && domains_beside(rank, here);
+}
+
+static void list_beside(struct rank *rank)
+{
+    uint32_t size = rank->agent->size;
+
+    for (uint32_t first = 0, end; first < size; first = end + 1) {
+        for (end = first; end < size && are_beside(rank, end);)
+            end++;
+        if (end > first)
+            reply(rank, "cmd=caravan_beside first=%u count=%u", first, end - first);
     }
 }
 
@@ -310,7 +346,7 @@ static void welcome(struct rank *rank)
     explicit_bzero(key, sizeof(key));
     for (size_t i = 0; i < agent->table.count; i++)
         reply(rank, "%s", agent->table.list[i]);
-    send_beside(rank);
+    list_beside(rank);
     check_sent(rank, node_send_port(rank));
     reply(rank, "cmd=caravan_ready");
     for (size_t i = 0; i < agent->down.count; i++)
@@ -321,17 +357,17 @@ static void welcome(struct rank *rank)
         struct rank *from = agent_rank(agent, offer->from);
 
         rank->offers = offer->next;
-        if (offer->fd >= 0)
-            send_ring(rank, offer->from, offer->bytes, offer->fd);
+        if (offer->fd < 0) {
+            send_domain(rank, offer->from);
+            free(offer);
+            continue;
+        }
+        send_ring(rank, offer->from, offer->bytes, offer->fd);
         if (from && from->control) {
-            if (offer->fd >= 0)
-                send_doorbell(from, rank);
-            else
-                send_domain(from, rank);
+            send_doorbell(from, rank);
             update_watch(from);
         }
-        if (offer->fd >= 0)
-            close(offer->fd);
+        close(offer->fd);
         free(offer);
     }
 }
@@ -363,12 +399,12 @@ static void hello(struct rank *rank, struct control_message *message)
 }
 
 /* Keep an offer, or a question (`fd` -1), until the peer has joined. */
-static void keep_offer(struct rank *peer, const struct rank *from, uint64_t bytes, int fd)
+static void keep_offer(struct rank *peer, uint32_t from, uint64_t bytes, int fd)
 {
     struct offer *offer = memory_zeroed(1, sizeof(*offer));
     struct offer **last = &peer->offers;
 
-    *offer = (struct offer){.from = from->process, .bytes = bytes, .fd = fd};
+    *offer = (struct offer){.from = from, .bytes = bytes, .fd = fd};
     while (*last)
         last = &(*last)->next;
     *last = offer;
@@ -405,7 +441,7 @@ static void ring(struct rank *rank, struct control_message *message)
         return;
     }
 
-    keep_offer(peer, rank, bytes, control_take_fd(message, 0));
+    keep_offer(peer, rank->process, bytes, control_take_fd(message, 0));
 }
 
 /* ---- memory that one domain grants to another ------------------------------------------------------ */
@@ -420,44 +456,57 @@ static void domain(struct rank *rank, struct control_message *message)
         agent_rank_failed(rank, "it told a number of its domain, which is its keeper's to tell");
 }
 
-/* Whom a line is about: a rank that may share memory with this one. NULL: there is none, which ends the job. */
-static struct rank *find_beside(struct rank *rank, const struct control_message *message)
+/* Whom a line is about: a process that may share memory with this one. False: there is none, which ends the job. */
+static bool find_beside(struct rank *rank, const struct control_message *message, uint32_t *peer)
 {
     uint64_t number;
-    struct rank *peer = NULL;
 
-    if (rank->hello && control_get_number(message, "peer", UINT32_MAX, &number) == 0)
-        peer = agent_rank(rank->agent, (uint32_t)number);
-    if (peer && domains_beside(rank, peer))
-        return peer;
+    if (rank->hello && control_get_number(message, "peer", rank->agent->size - 1, &number) == 0 &&
+        are_beside(rank, (uint32_t)number)) {
+        *peer = (uint32_t)number;
+        return true;
+    }
     agent_rank_failed(rank, "it sent `%s` for a process that is not beside it", message->command);
-    return NULL;
+    return false;
 }
 
-/* Which domain is that? Said once it is there to be offered something. */
+/* `process` asks which domain that is. Said once it is there to be offered something. */
+static void answer_meet(struct rank *rank, uint32_t process)
+{
+    if (!rank->control || rank->finalized)
+        return;
+    for (const struct offer *offer = rank->offers; offer; offer = offer->next)
+        if (offer->from == process)
+            return; /* it has asked already */
+    if (rank->hello)
+        send_domain(rank, process);
+    else
+        keep_offer(rank, process, 0, -1);
+}
+
 static void meet(struct rank *rank, struct control_message *message)
 {
-    struct rank *peer = find_beside(rank, message);
+    struct rank *here;
+    uint32_t peer;
 
-    if (!peer || !peer->control || peer->finalized)
+    if (!find_beside(rank, message, &peer))
         return;
-    for (const struct offer *offer = peer->offers; offer; offer = offer->next)
-        if (offer->from == rank->process)
-            return; /* it has asked already */
-    if (peer->hello)
-        send_domain(rank, peer);
+    here = agent_rank(rank->agent, peer);
+    if (here)
+        answer_meet(here, rank->process);
     else
-        keep_offer(peer, rank, 0, -1);
+        channel_send_line(rank->agent->channel, "cmd=caravan_meet process=%u peer=%u",
+                          rank->process, peer);
 }
 
 /* The number of the domain that grants is ours to say. */
 static void grant(struct rank *rank, struct control_message *message)
 {
-    struct rank *peer = find_beside(rank, message);
     const char *refs = control_get(message, "refs");
     uint64_t lines, port;
+    uint32_t peer;
 
-    if (!peer)
+    if (!find_beside(rank, message, &peer))
         return;
     if (control_get_number(message, "lines", UINT32_MAX, &lines) < 0 ||
         control_get_number(message, "port", UINT32_MAX, &port) < 0 || !refs ||
@@ -465,32 +514,67 @@ static void grant(struct rank *rank, struct control_message *message)
         agent_rank_failed(rank, "it granted memory in a way that cannot be understood");
         return;
     }
-    if (!peer->control || !peer->hello || peer->finalized)
-        return;
-    check_sent(peer,
-               control_send(peer->control, NULL, 0,
-                            "cmd=caravan_grant peer=%u domain=%d lines=%llu port=%llu refs=%s",
-                            rank->process, rank->domain, (unsigned long long)lines,
-                            (unsigned long long)port, refs));
-    update_watch(peer);
+    send_beside(rank, peer, "cmd=caravan_grant peer=%u domain=%d lines=%llu port=%llu refs=%s",
+                rank->process, rank->domain, (unsigned long long)lines, (unsigned long long)port,
+                refs);
 }
 
 static void taken(struct rank *rank, struct control_message *message)
 {
-    struct rank *peer = find_beside(rank, message);
     uint64_t error;
+    uint32_t peer;
 
-    if (!peer)
+    if (!find_beside(rank, message, &peer))
         return;
     if (control_get_number(message, "error", INT32_MAX, &error) < 0) {
         agent_rank_failed(rank, "it took granted memory in a way that cannot be understood");
         return;
     }
-    if (!peer->control || !peer->hello || peer->finalized)
-        return;
-    check_sent(peer, control_send(peer->control, NULL, 0, "cmd=caravan_taken peer=%u error=%u",
-                                  rank->process, (unsigned)error));
-    update_watch(peer);
+    send_beside(rank, peer, "cmd=caravan_taken peer=%u error=%u", rank->process, (unsigned)error);
+}
+
+/* Whom another agent's process means. NULL: nobody who is beside that one. */
+static struct rank *find_met(struct agent *agent, const struct control_message *message,
+                             uint32_t *process)
+{
+    uint64_t from, to;
+
+    if (!agent->started || control_get_number(message, "process", agent->size - 1, &from) < 0 ||
+        control_get_number(message, "peer", agent->size - 1, &to) < 0 ||
+        !beside_has(agent, (uint32_t)from))
+        return NULL;
+    *process = (uint32_t)from;
+    return agent_rank(agent, (uint32_t)to);
+}
+
+int pmi_met(struct agent *agent, const struct control_message *message)
+{
+    uint32_t process;
+    struct rank *rank = find_met(agent, message, &process);
+
+    if (rank)
+        answer_meet(rank, process);
+    return 0;
+}
+
+int pmi_passed(struct agent *agent, const struct control_message *message)
+{
+    static const char *const lines[] = {"caravan_domain", "caravan_grant", "caravan_taken"};
+    const char *line = control_get(message, "line");
+    uint32_t process;
+    struct rank *rank = find_met(agent, message, &process);
+    char begin[64];
+
+    if (!line)
+        return -EPROTO;
+    for (size_t i = 0; rank && i < sizeof(lines) / sizeof(lines[0]); i++) {
+        snprintf(begin, sizeof(begin), "cmd=%s peer=%u ", lines[i], process);
+        if (strncmp(line, begin, strlen(begin)) == 0) {
+            tell_beside(rank, line);
+            return 0;
+        }
+    }
+    return rank ? -EPROTO : 0;
 }
 
 static void report(struct rank *rank, struct control_message *message)

@@ -8,6 +8,7 @@
  *   ring=PEER                          offer a ring; prints the doorbell's peer when that comes (offer: does not wait)
  *   take-ring                          wait for a ring; prints who offered it and its size
  *   down                               wait for caravan_down; prints the process
+ *   expect=COMMAND                     wait for that line; prints it
  *   version=N                          greet with this version
  *   greet=KEYS                         greet as a domain does, without descriptors, and with these keys besides the version
  *   raw=TEXT                           send a line as it is
@@ -74,6 +75,19 @@ static void expect(const char *command)
     while (strcmp(message.command, command) != 0);
 }
 
+/* In one write: others print as well. */
+static void print_message(void)
+{
+    char text[1024];
+    size_t length = (size_t)snprintf(text, sizeof(text), "%s: %s", rank, message.command);
+
+    for (unsigned i = 0; i < message.words && length < sizeof(text); i++)
+        length += (size_t)snprintf(text + length, sizeof(text) - length, " %s=%s",
+                                   message.word[i].key, message.word[i].value);
+    puts(text);
+    fflush(stdout);
+}
+
 static void learn_job(void)
 {
     for (;;) {
@@ -87,6 +101,8 @@ static void learn_job(void)
                    control_get(&message, "node"), control_get(&message, "nodes"),
                    control_get(&message, "ranks"), control_get(&message, "program"),
                    control_get(&message, "link"));
+        if (strcmp(message.command, "caravan_beside") == 0 && getenv("SHOW_BESIDE"))
+            print_message();
         if (strcmp(message.command, "caravan_place") == 0 && getenv("SHOW_WELCOME"))
             printf("place first=%s count=%s node=%s\n", control_get(&message, "first"),
                    control_get(&message, "count"), control_get(&message, "node"));
@@ -228,6 +244,9 @@ static void step(const char *command, char *value)
     } else if (strcmp(command, "down") == 0) {
         expect("caravan_down");
         printf("down %s\n", control_get(&message, "process"));
+    } else if (strcmp(command, "expect") == 0) {
+        expect(value);
+        print_message();
     } else if (strcmp(command, "raw") == 0) {
         dprintf(atoi(getenv("PMI_FD")), "%s\n", value);
     } else if (strcmp(command, "report") == 0) {

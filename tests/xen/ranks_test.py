@@ -21,6 +21,8 @@ from pocket import BUILD, CARAVAN, MPIRUN, PocketCase
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "net"))
 import hpcc_test  # noqa: E402
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "guest"))
+import initrd  # noqa: E402
 
 LONG = "RANKS_LONG" in os.environ
 MESSAGES = os.path.join(BUILD, "tests/xen/messages")
@@ -221,6 +223,99 @@ class Ranks(PocketCase):
                          "(?m)^granted memory +between domains; not with processes: /dev/xen/gntalloc: Permission denied; it is root's$")
         self.assertRegex(self.shell(f"mv /dev/xen/gntdev /run; {info}; mv /run/gntdev /dev/xen").stdout,
                          "(?m)^granted memory +between domains; not with processes: /dev/xen/gntdev: .*; modprobe xen-gntdev$")
+
+    # Two ordinary domains, with what an ordinary user would have put there; and what stands for ssh.
+    LINUX = r"""
+        for i in 1 2; do
+            cat >/run/linux$i.cfg <<END
+name="linux$i"
+type="pv"
+kernel="$HOST/vmlinux"
+ramdisk="$ROOT"
+extra="console=hvc0 rdinit=/init quiet panic=1 mitigations=off address=192.0.2.$i"
+memory=160
+vcpus=1
+cpus="$i"
+tsc_mode="native"
+vif=[""]
+on_poweroff="destroy"
+END
+            xl create -q /run/linux$i.cfg >/run/linux$i.log 2>&1 &
+        done
+        ip address add 192.0.2.254/24 dev xenbr0
+        wait
+        for i in 1 2; do
+            for try in $(seq 100); do nc -w 1 192.0.2.$i 1 </dev/null >/dev/null 2>&1 && continue 2; usleep 100000; done
+            cat /run/linux*.log; exit 1
+        done"""
+    COMMAND = b"""#!/bin/sh
+for module in xen-evtchn xen-gntdev xen-gntalloc; do modprobe $module; done
+exec nc -ll -p 1 -e /serve
+"""
+    SERVE = b"""#!/bin/sh
+read -r line
+exec 2>/dev/console
+eval "exec $line"
+"""
+    ENTER = """#!/bin/sh
+host=$1; shift
+[ "$host" = dom0 ] && exec "$@"
+for word; do line="$line '$word'"; done
+{ echo "$line"; exec cat; } | exec nc "192.0.2.${host#linux}" 1
+"""
+
+    def start_linux(self):
+        host = os.path.realpath(os.environ.get("POCKET_HOST", os.path.join(BUILD, "tests/xen/host")))
+        root, enter = (os.path.join(self.home, name) for name in ("linux.cpio", "enter"))
+        archive = initrd.Initrd()
+        archive.add_bytes("/command", self.COMMAND, 0o755)
+        archive.add_bytes("/serve", self.SERVE, 0o755)
+        for path in MPIRUN, CARAVAN, os.path.join(BUILD, "bin/caravan-packet"), MESSAGES:
+            archive.add(path)
+            for library in initrd.libraries(path):
+                archive.add(os.path.realpath(library), re.sub("^/lib", "/usr/lib", library))
+        with open(root, "wb") as file, open(os.path.join(host, "linux-domu.cpio"), "rb") as base:
+            file.write(base.read() + archive.pack())
+        with open(enter, "w", encoding="ascii") as file:
+            file.write(self.ENTER)
+        os.chmod(enter, 0o755)
+        self.addCleanup(self.shell, "xl destroy linux1; xl destroy linux2; ip address del 192.0.2.254/24 dev xenbr0")
+        done = self.shell(f"HOST='{host}' ROOT='{root}'" + self.LINUX, timeout=100)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        return enter
+
+    def test_4_linux_domains_speak_through_granted_memory(self):
+        """Agents in two Linux domains and in dom0 find out that they share a host; a rank in each, or (by hand) one more in a domain of its own."""
+        began = time.monotonic()
+        enter = self.start_linux()
+        print(f"two Linux domains after {time.monotonic() - began:.0f} s", file=sys.stderr)
+        mpirun = f"{MPIRUN} --launch-agent {enter} --eth eth0,xenbr0 "
+
+        def exchange(*words):
+            began = time.monotonic()
+            done = self.shell(mpirun + " ".join(words), timeout=120)
+            self.assertEqual((done.returncode, done.stderr), (0, ""), done.stdout[-2000:])
+            print(f"{words[0]}: {time.monotonic() - began:.0f} s", file=sys.stderr)
+            return [dict(zip(words[::2], map(int, words[1::2]))) for words in
+                    (line.split() for line in re.findall(r"(?m)^messages: \d+: (\w+ \d+ .*)$", done.stdout))]
+
+        said = exchange("--host linux1,linux2,dom0 -n 3", MESSAGES, "granted")
+        self.assertEqual([rank["ring_granted"] for rank in said], [2] * 3, said)
+        if LONG:
+            said = exchange("--host linux1,linux2,dom0 -n 3", MESSAGES, "granted : --host dom0 --domu --cpus 1-2 -n 1", MESSAGES,
+                            "granted")
+            self.assertEqual([rank["ring_granted"] for rank in said], [3] * 4, said)
+        info = f"{enter} linux2 {CARAVAN} info </dev/null"
+        self.assertRegex(self.shell(info).stdout, r"(?m)^granted memory +with other domains of this Xen host: .* 1024 pages \(.*\), 31 rings$")
+        # Without a right, or a module, there are frames, and nothing is said.
+        self.assertEqual(self.shell(f"{enter} linux2 mv /dev/xen/gntdev /dev/gntdev </dev/null").returncode, 0)
+        self.assertRegex(self.shell(info).stdout, "(?m)^granted memory +no: /dev/xen/gntdev: .*; modprobe xen-gntdev$")
+        said = exchange("--host linux1,linux2 -n 2", MESSAGES, "ping 50")
+        self.assertEqual([(rank.get("ring_granted", 0), rank["wire_frames_received"] >= 50) for rank in said], [(0, True)] * 2, said)
+        # Nobody holds what they had granted.
+        listed = self.shell("xl destroy linux1; xl destroy linux2;"
+                            "for i in $(seq 50); do [ $(xl list | wc -l) = 2 ] && exit 0; sleep 0.1; done; xl list; exit 1")
+        self.assertEqual(listed.returncode, 0, listed.stdout + listed.stderr)
 
     def test_4_garbage_in_shared_pages_is_an_error_by_name(self):
         for seed in range(1, 41 if LONG else 4):
