@@ -76,6 +76,7 @@ struct am {
     struct bell bell;
     struct am_table *transfers;
     uint32_t gets; /* that wait for the peer to send their bytes */
+    size_t lent;   /* bytes that peers on this node may copy by themselves */
 
     int broken; /* the error that every later call returns; 0 */
     bool threads;

@@ -50,6 +50,7 @@ struct entry {
     void *staged;      /* all of them in a row, for a link that wants that; or NULL */
     size_t done_bytes; /* arrived, or streamed */
     unsigned access;
+    size_t lent; /* ENTRY_EXPOSED: its part of am->lent */
 
     struct am_work work; /* ENTRY_STREAM, ENTRY_MESSAGE */
     struct am *am;
@@ -155,6 +156,8 @@ static void entry_free(struct entry *entry)
     struct am_table *table = entry->am->transfers;
 
     entry->am->gets -= entry->kind == ENTRY_GET;
+    if (entry->kind == ENTRY_EXPOSED)
+        entry->am->lent -= entry->lent;
     free(entry->staged);
     entry->staged = NULL;
     entry->kind = ENTRY_FREE;
@@ -205,6 +208,10 @@ int am_expose(struct am *am, uint32_t peer, void *base, size_t length, unsigned 
     /* A base of 0 tells the peer that there is nothing to copy by itself. */
     if (attended && length <= STREAM_MOST && peer != am_self(am))
         base = NULL;
+    entry->lent = base && !am->job.domu && peer != am_self(am) && am_node(am, peer) == am->job.node
+                      ? length
+                      : 0;
+    am->lent += entry->lent;
     *memory = (struct am_memory){.base = (uintptr_t)base, .key = entry_name(entry)};
     return 0;
 }

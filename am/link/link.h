@@ -38,7 +38,6 @@ enum am_header_flags {
 /* A message on its way out. Gathered: the payload is `head`, then `body`; or, on a link without `bulk` where `pack` is set,
  * what that packs of `data` from `offset` on. */
 struct am_outgoing {
-    struct am_header header; /* header.length = head_length + body_length */
     const uint64_t *args;
     const void *head;
     size_t head_length;
@@ -47,6 +46,10 @@ struct am_outgoing {
     am_pack *pack;
     void *data;
     size_t offset;
+    /* Length = head_length + body_length. It comes last, for the compiler clears fields that nobody sets by wide stores from behind
+     * it on. In front of the others, one of them would lie in two such stores, and its load wait until both, and all before
+     * them, are in the cache. */
+    struct am_header header;
 };
 
 struct am_link {

@@ -35,10 +35,16 @@ static void release(struct datatype *type)
         FINISH_GIVEN(HANDLE_DATATYPE, make_error_, made);                                          \
     } while (0)
 
-#define CHECK_COUNT(name, count)                                                                   \
+#define CHECK_COUNT(count)                                                                         \
     do {                                                                                           \
         if ((count) < 0)                                                                           \
-            return FAIL(MPI_ERR_ARG, "%s is %d", name, count);                                     \
+            return FAIL(MPI_ERR_COUNT, "the count is %d", count);                                  \
+    } while (0)
+
+#define CHECK_LENGTH(name, length)                                                                 \
+    do {                                                                                           \
+        if ((length) < 0)                                                                          \
+            return FAIL(MPI_ERR_ARG, "%s is %d", name, length);                                    \
     } while (0)
 
 #define CHECK_LIST(count, list)                                                                    \
@@ -51,12 +57,12 @@ static void release(struct datatype *type)
     do {                                                                                           \
         CHECK_LIST(count, lengths);                                                                \
         for (int i = 0; i < (count); i++)                                                          \
-            CHECK_COUNT("a block's length", (lengths)[i]);                                         \
+            CHECK_LENGTH("a block's length", (lengths)[i]);                                        \
     } while (0)
 
 int PMPI_Type_contiguous(int count, MPI_Datatype old, MPI_Datatype *made)
 {
-    CHECK_COUNT("the count", count);
+    CHECK_COUNT(count);
     CHECK_TYPE(old);
     CHECK_NOT_NULL(made);
     MAKE(datatype_contiguous(count, old, made));
@@ -65,8 +71,8 @@ EXPORT(MPI_Type_contiguous);
 
 int PMPI_Type_vector(int count, int length, int stride, MPI_Datatype old, MPI_Datatype *made)
 {
-    CHECK_COUNT("the count", count);
-    CHECK_COUNT("the blocks' length", length);
+    CHECK_COUNT(count);
+    CHECK_LENGTH("the blocks' length", length);
     CHECK_TYPE(old);
     CHECK_NOT_NULL(made);
     MAKE(datatype_vector(count, length, stride, old, made));
@@ -76,8 +82,8 @@ EXPORT(MPI_Type_vector);
 int PMPI_Type_create_hvector(int count, int length, MPI_Aint stride, MPI_Datatype old,
                              MPI_Datatype *made)
 {
-    CHECK_COUNT("the count", count);
-    CHECK_COUNT("the blocks' length", length);
+    CHECK_COUNT(count);
+    CHECK_LENGTH("the blocks' length", length);
     CHECK_TYPE(old);
     CHECK_NOT_NULL(made);
     MAKE(datatype_hvector(count, length, stride, old, made));
@@ -87,7 +93,7 @@ EXPORT(MPI_Type_create_hvector);
 int PMPI_Type_indexed(int count, const int lengths[], const int displacements[], MPI_Datatype old,
                       MPI_Datatype *made)
 {
-    CHECK_COUNT("the count", count);
+    CHECK_COUNT(count);
     CHECK_LENGTHS(count, lengths);
     CHECK_LIST(count, displacements);
     CHECK_TYPE(old);
@@ -99,7 +105,7 @@ EXPORT(MPI_Type_indexed);
 int PMPI_Type_create_hindexed(int count, const int lengths[], const MPI_Aint displacements[],
                               MPI_Datatype old, MPI_Datatype *made)
 {
-    CHECK_COUNT("the count", count);
+    CHECK_COUNT(count);
     CHECK_LENGTHS(count, lengths);
     CHECK_LIST(count, displacements);
     CHECK_TYPE(old);
@@ -111,8 +117,8 @@ EXPORT(MPI_Type_create_hindexed);
 int PMPI_Type_create_indexed_block(int count, int length, const int displacements[],
                                    MPI_Datatype old, MPI_Datatype *made)
 {
-    CHECK_COUNT("the count", count);
-    CHECK_COUNT("the blocks' length", length);
+    CHECK_COUNT(count);
+    CHECK_LENGTH("the blocks' length", length);
     CHECK_LIST(count, displacements);
     CHECK_TYPE(old);
     CHECK_NOT_NULL(made);
@@ -123,8 +129,8 @@ EXPORT(MPI_Type_create_indexed_block);
 int PMPI_Type_create_hindexed_block(int count, int length, const MPI_Aint displacements[],
                                     MPI_Datatype old, MPI_Datatype *made)
 {
-    CHECK_COUNT("the count", count);
-    CHECK_COUNT("the blocks' length", length);
+    CHECK_COUNT(count);
+    CHECK_LENGTH("the blocks' length", length);
     CHECK_LIST(count, displacements);
     CHECK_TYPE(old);
     CHECK_NOT_NULL(made);
@@ -135,7 +141,7 @@ EXPORT(MPI_Type_create_hindexed_block);
 int PMPI_Type_create_struct(int count, const int lengths[], const MPI_Aint displacements[],
                             const MPI_Datatype types[], MPI_Datatype *made)
 {
-    CHECK_COUNT("the count", count);
+    CHECK_COUNT(count);
     CHECK_LENGTHS(count, lengths);
     CHECK_LIST(count, displacements);
     CHECK_LIST(count, types);

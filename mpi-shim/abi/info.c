@@ -125,9 +125,11 @@ int PMPI_Info_get_nthkey(MPI_Info info, int n, char *key)
 
     CHECK_INFO(info);
     CHECK_NOT_NULL(key);
-    found = n < 0 ? NULL : info_key(info, n);
+    if (n < 0)
+        return FAIL(MPI_ERR_ARG, "n is %d", n);
+    found = info_key(info, n);
     if (!found)
-        return FAIL(MPI_ERR_ARG, "there is no key %d; the info object has %d", n, info->count);
+        return FAIL(MPI_ERR_INFO_KEY, "there is no key %d; the info object has %d", n, info->count);
     snprintf(key, MPI_MAX_INFO_KEY, "%s", found);
     return MPI_SUCCESS;
 }

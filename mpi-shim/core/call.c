@@ -4,7 +4,6 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "mpi-shim/core/p2p.h"
 
@@ -356,14 +355,6 @@ int call_leave_slow(struct comm *comm, int error)
 
 /* ---- asking ------------------------------------------------------------------------------------- */
 
-static uint64_t now(void)
-{
-    struct timespec time;
-
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
-}
-
 static uint32_t waits_for(const struct request *request)
 {
     int rank = request->kind == REQUEST_RECV ? request->posted.source : request->peer;
@@ -446,7 +437,7 @@ uint64_t call_next_look;
  * found waiting for the same at two of those times in a row has waited for long. */
 void call_look(const struct waiting *waiting)
 {
-    uint64_t time = now();
+    uint64_t time = core_now();
     struct request *request;
     struct calls *calls;
 

@@ -87,6 +87,7 @@ struct peer {
     bool deferred; /* `work` is in am's queue */
     bool down;
     bool credit_queued;
+    bool flooded;           /* it has taken nothing for long (send_kept) */
     struct outgoing *first; /* what waits to leave, in order */
     struct outgoing **last;
     struct am_work work;
@@ -177,6 +178,9 @@ static inline void request_complete(struct request *request)
 
 /* Let the network progress until something happens; `waiting` says what the caller waits for. */
 void core_wait(struct waiting *waiting);
+/* The same, until a time in ns of CLOCK_MONOTONIC at the latest. */
+void core_wait_until(struct waiting *waiting, uint64_t deadline);
+uint64_t core_now(void);
 void core_poll(void);
 /* Something was completed outside a poll: wake the threads that sleep until a message comes. Polls. */
 void core_wake(void);
@@ -279,6 +283,9 @@ void send_fill(struct request *request, enum send_mode mode, const void *buffer,
                struct datatype *type, int dest, int tag, struct comm *comm);
 /* Start it. */
 void send_begin(struct request *request);
+
+/* A send that was kept has ended. */
+void send_kept_ended(const struct request *request);
 
 /* Called by peer.c when a request's message has left, or (error) never will. */
 void send_left(struct request *request, int error);

@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "mpi-shim/core/completion.h"
 #include "mpi-shim/core/p2p.h"
@@ -95,6 +96,8 @@ void request_complete_slow(struct request *request)
         return;
     }
     requests_detached -= request->kind == REQUEST_SEND || request->kind == REQUEST_COLLECTIVE;
+    if (request->kind == REQUEST_SEND && request->mode == SEND_BUFFERED)
+        send_kept_ended(request);
     request_put(request);
 }
 
@@ -169,16 +172,15 @@ static __attribute__((cold)) void progress_failed(int error)
     core_abort(1, "the connection to the launcher or the network broke: %s", strerror(-error));
 }
 
-void core_wait(struct waiting *waiting)
+static inline void wait_until(struct waiting *waiting, uint64_t deadline)
 {
     struct waiting **link = &core.waiting;
-    bool collective = !waiting->call;
     int handled;
 
     waiting->next = core.waiting;
     core.waiting = waiting;
-    handled = am_wait(core.am, collective ? call_next_look : AM_FOREVER);
-    if (unlikely(handled == 0) && collective)
+    handled = am_wait(core.am, deadline);
+    if (unlikely(handled == 0) && !waiting->call)
         call_look(waiting);
     while (unlikely(*link !=
                     waiting)) /* with threads the last to wait is not always the first to wake */
@@ -188,6 +190,24 @@ void core_wait(struct waiting *waiting)
         progress_failed(handled);
     if (unlikely(schedules_ready != NULL))
         schedules_progress();
+}
+
+void core_wait(struct waiting *waiting)
+{
+    wait_until(waiting, waiting->call ? AM_FOREVER : call_next_look);
+}
+
+void core_wait_until(struct waiting *waiting, uint64_t deadline)
+{
+    wait_until(waiting, deadline);
+}
+
+uint64_t core_now(void)
+{
+    struct timespec time;
+
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
 void core_poll(void)

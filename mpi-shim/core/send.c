@@ -211,16 +211,100 @@ void send_handlers(void)
 
 /* ---- sends that the program calls --------------------------------------------------------------- */
 
+static const char *const calls[] = {
+    [SEND_STANDARD] = "MPI_Send",
+    [SEND_SYNCHRONOUS] = "MPI_Ssend",
+    [SEND_READY] = "MPI_Rsend",
+    [SEND_BUFFERED] = "MPI_Bsend",
+};
+
+/* Programs send short messages to one that does not receive them yet, and count on it that MPI keeps them, though the standard
+ * does not say that it must. The receiver keeps as many as the credit says. From then on a blocking send is one of a copy, and
+ * returns without having ended if the receiver has taken nothing for KEEP_AFTER ns; so do those behind it, until the
+ * receiver takes one of them, or KEPT_MOST bytes are kept. */
+enum { KEEP_AFTER = 20000000, KEPT_MOST = 64 << 20 };
+static size_t kept;
+
+static size_t kept_size(const struct request *request)
+{
+    return request->length + sizeof(*request);
+}
+
+void send_kept_ended(const struct request *request)
+{
+    kept -= kept_size(request);
+    core.peers[request->process].flooded = false;
+}
+
+/* Wait until a send has ended, or may be kept. */
+static bool send_ends(struct request *request, enum send_mode mode)
+{
+    struct waiting waiting = {.call = calls[mode], .requests = &request, .count = 1};
+    struct peer *peer = &core.peers[request->process];
+    uint64_t end = core_now() + KEEP_AFTER;
+
+    while (!request->complete) {
+        bool may = kept + kept_size(request) <= KEPT_MOST;
+
+        if (may && !peer->flooded)
+            peer->flooded = core_now() >= end;
+        if (may && peer->flooded)
+            return false;
+        core_wait_until(&waiting, may ? end : AM_FOREVER);
+    }
+    return true;
+}
+
+static __attribute__((noinline)) int send_kept(enum send_mode mode, const void *buffer,
+                                               size_t count, struct datatype *type, int dest,
+                                               int tag, struct comm *comm)
+{
+    size_t length = count * type->size;
+    struct request *request;
+    int error = 0;
+
+    core_lock();
+    request = request_get(REQUEST_SEND);
+    request->flags = 0; /* the program does not know of it */
+    request->comm = comm;
+    comm_retain(comm);
+    if (type->dense) {
+        void *copy = memory_get_raw(length ? length : 1);
+
+        memcpy(copy, (const char *)buffer + type->true_lb, length);
+        send_fill(request, mode, copy, length, &datatype_bytes, dest, tag, comm);
+        request->packed = copy;
+    } else {
+        send_fill(request, mode, buffer, count, type, dest, tag, comm);
+    }
+    send_begin(request);
+    if (send_ends(request, mode)) {
+        if (unlikely(request->status.error))
+            error = request_explain(request);
+        request_put(request);
+    } else {
+        request->mode = SEND_BUFFERED; /* marks those that are kept */
+        request->flags |= REQUEST_DETACHED;
+        requests_detached++;
+        kept += kept_size(request);
+    }
+    core_unlock();
+    return error;
+}
+
+/* A short message for which there is no credit. */
+static inline bool send_may_be_kept(enum send_mode mode, size_t length, int dest,
+                                    const struct comm *comm, uint8_t flags)
+{
+    return length <= core.eager && mode != SEND_SYNCHRONOUS &&
+           !(flags & REQUEST_COLLECTIVE_CONTEXT) &&
+           core.peers[comm->process[dest]].credit < length + MESSAGE_COST;
+}
+
 static __attribute__((noinline)) int send_wait(enum send_mode mode, const void *buffer,
                                                size_t count, struct datatype *type, int dest,
                                                int tag, struct comm *comm, uint8_t flags)
 {
-    static const char *const calls[] = {
-        [SEND_STANDARD] = "MPI_Send",
-        [SEND_SYNCHRONOUS] = "MPI_Ssend",
-        [SEND_READY] = "MPI_Rsend",
-        [SEND_BUFFERED] = "MPI_Bsend",
-    };
     struct request request, *waited = &request;
     int error;
 
@@ -228,6 +312,8 @@ static __attribute__((noinline)) int send_wait(enum send_mode mode, const void *
         return 0;
     if (mode == SEND_BUFFERED)
         return buffered_send(buffer, count, type, dest, tag, comm);
+    if (send_may_be_kept(mode, count * type->size, dest, comm, flags))
+        return send_kept(mode, buffer, count, type, dest, tag, comm);
     request_prepare(&request, REQUEST_SEND);
     request.flags = flags | REQUEST_ATTENDED;
     request.comm = comm;

@@ -392,6 +392,41 @@ START_TEST(deep)
 }
 END_TEST
 
+/* A count below 0 is an error of the count, the length of a block one of an argument, as in Open MPI. */
+START_TEST(negative)
+{
+    const int one[1] = {1}, below[1] = {-1};
+    const MPI_Aint place[1] = {0};
+    const MPI_Datatype types[1] = {MPI_INT};
+    MPI_Datatype made;
+
+#define CLASS(call, wanted)                                                                        \
+    do {                                                                                           \
+        int error_ = (call), class_;                                                               \
+                                                                                                   \
+        MPI_Error_class(error_, &class_);                                                          \
+        ck_assert_int_eq(class_, wanted);                                                          \
+    } while (0)
+
+    CLASS(MPI_Type_contiguous(-1, MPI_INT, &made), MPI_ERR_COUNT);
+    CLASS(MPI_Type_vector(-1, 1, 1, MPI_INT, &made), MPI_ERR_COUNT);
+    CLASS(MPI_Type_vector(1, -1, 1, MPI_INT, &made), MPI_ERR_ARG);
+    CLASS(MPI_Type_create_hvector(-1, 1, 1, MPI_INT, &made), MPI_ERR_COUNT);
+    CLASS(MPI_Type_create_hvector(1, -1, 1, MPI_INT, &made), MPI_ERR_ARG);
+    CLASS(MPI_Type_indexed(-1, one, one, MPI_INT, &made), MPI_ERR_COUNT);
+    CLASS(MPI_Type_indexed(1, below, one, MPI_INT, &made), MPI_ERR_ARG);
+    CLASS(MPI_Type_create_hindexed(-1, one, place, MPI_INT, &made), MPI_ERR_COUNT);
+    CLASS(MPI_Type_create_hindexed(1, below, place, MPI_INT, &made), MPI_ERR_ARG);
+    CLASS(MPI_Type_create_indexed_block(-1, 1, one, MPI_INT, &made), MPI_ERR_COUNT);
+    CLASS(MPI_Type_create_indexed_block(1, -1, one, MPI_INT, &made), MPI_ERR_ARG);
+    CLASS(MPI_Type_create_hindexed_block(-1, 1, place, MPI_INT, &made), MPI_ERR_COUNT);
+    CLASS(MPI_Type_create_hindexed_block(1, -1, place, MPI_INT, &made), MPI_ERR_ARG);
+    CLASS(MPI_Type_create_struct(-1, one, place, types, &made), MPI_ERR_COUNT);
+    CLASS(MPI_Type_create_struct(1, below, place, types, &made), MPI_ERR_ARG);
+#undef CLASS
+}
+END_TEST
+
 /* What no address reaches is refused, and nothing wraps. */
 START_TEST(too_large)
 {
@@ -457,6 +492,7 @@ int main(int argc, char **argv)
     tcase_add_test(test, fortran_handles);
     tcase_add_test(test, external32);
     tcase_add_test(test, markers);
+    tcase_add_test(test, negative);
     tcase_add_test(test, huge);
     tcase_add_test(test, deep);
     tcase_add_test(test, too_large);

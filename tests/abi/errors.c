@@ -205,7 +205,7 @@ START_TEST(objects)
     EXPECT(MPI_ERR_ARG, MPI_Comm_rank(MPI_COMM_WORLD, NULL));
     EXPECT(MPI_ERR_COMM, MPI_Comm_remote_size(MPI_COMM_WORLD, &value));
     EXPECT(MPI_ERR_TYPE, MPI_Type_free(&type));
-    EXPECT(MPI_ERR_ARG, MPI_Type_contiguous(-1, MPI_INT, &type));
+    EXPECT(MPI_ERR_COUNT, MPI_Type_contiguous(-1, MPI_INT, &type));
     EXPECT(MPI_ERR_TYPE, MPI_Type_contiguous(1, MPI_DATATYPE_NULL, &type));
     EXPECT(MPI_ERR_OP, MPI_Op_free(&op));
     EXPECT(MPI_ERR_GROUP, MPI_Group_size(MPI_GROUP_NULL, &value));

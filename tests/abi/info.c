@@ -26,7 +26,8 @@ START_TEST(entries)
     ck_assert_str_eq(key, "wind");
     MPI_Info_get_nthkey(info, 1, key);
     ck_assert_str_eq(key, "sea");
-    ck_assert_int_eq(MPI_Info_get_nthkey(info, 2, key), MPI_ERR_ARG);
+    ck_assert_int_eq(MPI_Info_get_nthkey(info, 2, key), MPI_ERR_INFO_KEY);
+    ck_assert_int_eq(MPI_Info_get_nthkey(info, -1, key), MPI_ERR_ARG);
     MPI_Info_get(info, "wind", MPI_MAX_INFO_VAL - 1, value, &flag);
     ck_assert(flag);
     ck_assert_str_eq(value, "north-west");

@@ -343,6 +343,36 @@ static bool leaves(const cpu_set_t *allowed, enum bell_state state, bool away)
     return left;
 }
 
+/* Who will soon be told that a copy has ended does not sleep meanwhile. */
+START_TEST(a_wait_is_awake_while_a_peer_copies)
+{
+    static uint8_t lent[4 << 20];
+    struct am_memory memory;
+    struct am *am;
+
+    open_sleepers(false);
+    am = job.am[0];
+    while (am_poll(am) > 0)
+        ;
+    am->spin = 1000;
+    ck_assert_int_eq(am_expose(am, 1, lent, sizeof(lent), AM_READ, &memory), 0);
+    am->sleeps = 0;
+    ck_assert_int_eq(am_wait(am, am_now(am) + 500000), 0);
+    ck_assert_uint_eq(am->sleeps, 0);
+    am_conceal(am, &memory);
+    ck_assert_uint_eq(am->lent, 0);
+    ck_assert_int_eq(am_wait(am, am_now(am) + 50000000), 0);
+    ck_assert_uint_gt(am->sleeps, 0);
+    /* Its own copies are over at once, and attended memory is streamed. */
+    ck_assert_int_eq(am_expose(am, 0, lent, sizeof(lent), AM_READ, &memory), 0);
+    am_conceal(am, &memory);
+    ck_assert_int_eq(am_expose(am, 1, lent, sizeof(lent), AM_READ | AM_ATTENDED, &memory), 0);
+    ck_assert_uint_eq(am->lent, 0);
+    am_conceal(am, &memory);
+    fixture_close(&job);
+}
+END_TEST
+
 START_TEST(two_ranks_do_not_share_a_processor)
 {
     cpu_set_t all, one;
@@ -425,6 +455,7 @@ int main(void)
     tcase_add_test(waiting, a_fence_waits_for_everybody);
     tcase_add_test(waiting, closing_waits_for_everybody);
     tcase_add_test(waiting, a_wait_ends_when_the_agent_dies);
+    tcase_add_test(waiting, a_wait_is_awake_while_a_peer_copies);
     tcase_add_test(waiting, two_ranks_do_not_share_a_processor);
     tcase_add_test(waiting, what_polls_looks_seldom_at_a_slow_clock);
     suite_add_tcase(suite, waiting);

@@ -3,7 +3,7 @@
  * Intent: a legal program cannot deadlock on messages that nobody has received yet, and they do not fill the receiver's
  * memory: every rank sends every other far more than its credit before anything is received, in all lengths, and then
  * all is received in the opposite order of tags. Resident memory stays within a bound. Then short blocking
- * sends in one direction, which must go on while credit is returned.
+ * sends in one direction, which must go on while credit is returned; and such of which nobody receives any before all are sent.
  */
 #include "mpi_test.h"
 
@@ -86,10 +86,44 @@ static void one_way(void)
     }
 }
 
+/* All send before anybody receives, which the standard does not promise, and programs do: short messages, of data with gaps too,
+ * from memory that is written to as soon as the call returns. Twice, for who has been kept waiting is not for ever. */
+static void before_anybody_receives(void)
+{
+    enum { COUNT = 12000, TAGS = 5 };
+    int next = (world_rank + 1) % world_size, last = (world_rank + world_size - 1) % world_size;
+    MPI_Datatype pairs;
+
+    MPI_Type_vector(2, 1, 2, MPI_INT, &pairs);
+    MPI_Type_commit(&pairs);
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < COUNT; i++) {
+            int values[3] = {i, -1, world_rank};
+
+            MPI_Send(values, 1, pairs, next, i % TAGS, MPI_COMM_WORLD);
+            values[2] = values[0];
+            MPI_Send(values, 3, MPI_INT, next, i % TAGS, MPI_COMM_WORLD);
+        }
+        for (int tag = TAGS - 1; tag >= 0; tag--) {
+            for (int i = tag; i < COUNT; i += TAGS) {
+                int values[3] = {0, 0, 0};
+
+                MPI_Recv(values, 1, pairs, last, tag, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+                require(values[0] == i && values[1] == 0 && values[2] == last);
+                MPI_Recv(values, 3, MPI_INT, MPI_ANY_SOURCE, tag, MPI_COMM_WORLD,
+                         MPI_STATUS_IGNORE);
+                require(values[0] == i && values[1] == -1 && values[2] == i);
+            }
+        }
+    }
+    MPI_Type_free(&pairs);
+}
+
 int main(int argc, char **argv)
 {
     test_start(&argc, &argv);
     flood();
     one_way();
+    before_anybody_receives();
     return test_end();
 }
