@@ -31,7 +31,7 @@ esac
 
 packages=(gcc meson ninja-build pkg-config libopenmpi-dev python3)
 if [ $domains = yes ]; then
-    packages+=(libxen-dev qemu-system-x86 cpio xz-utils)
+    packages+=(libxen-dev qemu-system-x86 cpio xz-utils iproute2)
 else
     packages+=(openmpi-bin iproute2 ethtool)
 fi

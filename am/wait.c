@@ -53,10 +53,10 @@ void wait_open(struct am *am)
                                                          : (uint32_t)polls;
 }
 
-/* A poll that yields the core is a system call itself. */
+/* A poll that yields the core is a system call itself; and other threads want the lock. */
 static uint32_t polls_per_clock(const struct am *am)
 {
-    return am->job.ranks > am->job.cores ? POLLS_PER_CLOCK : am->polls_per_clock;
+    return am->job.ranks > am->job.cores || am->threads ? POLLS_PER_CLOCK : am->polls_per_clock;
 }
 
 void am_lock(struct am *am)

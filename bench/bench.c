@@ -26,6 +26,7 @@ static void usage(const struct bench *bench, const char *program, FILE *stream)
         {'m', "  -m [MIN:]MAX   message sizes in bytes (MIN: takes the default MAX)"},
         {'i', "  -i COUNT       iterations that are timed, at every size"},
         {'x', "  -x COUNT       iterations before those"},
+        {'b', "  -b COUNT       time so many blocks of iterations, each for itself: the median"},
         {'c', "  -c             check every byte that arrives; such a run is slower"},
         {'W', "  -W, -w COUNT   messages that are sent before an answer is awaited"},
         {'p', "  -p COUNT       pairs of ranks (half of the ranks)"},
@@ -78,7 +79,7 @@ static int parse(struct bench *bench, int argc, char **argv)
     int letter;
 
     opterr = 0;
-    while ((letter = getopt(argc, argv, "m:i:x:cW:w:p:t:l:h")) != -1) {
+    while ((letter = getopt(argc, argv, "m:i:x:b:cW:w:p:t:l:h")) != -1) {
         bool good = true;
 
         if (letter == 'w')
@@ -96,6 +97,9 @@ static int parse(struct bench *bench, int argc, char **argv)
         case 'x':
             good = parse_count(optarg, 0, &count);
             bench->warmup = bench->warmup_large = count;
+            break;
+        case 'b':
+            good = parse_count(optarg, 1, &bench->blocks);
             break;
         case 'c':
             bench->validate = true;
@@ -213,6 +217,19 @@ long bench_iterations(const struct bench *bench, size_t size)
 long bench_warmup(const struct bench *bench, size_t size)
 {
     return size > BENCH_LARGE ? bench->warmup_large : bench->warmup;
+}
+
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+double bench_median(double *times, size_t count)
+{
+    qsort(times, count, sizeof *times, compare);
+    return (times[count / 2] + times[(count - 1) / 2]) / 2;
 }
 
 void *bench_buffer(size_t size)

@@ -18,7 +18,7 @@ enum { BENCH_LARGE = 8192 }; /* messages longer than this take the `large` numbe
 /* A benchmark, as it is before its command line was read. */
 struct bench {
     const char *title;
-    const char *options; /* the letters that it takes, of "mixcWptl" */
+    const char *options; /* the letters that it takes, of "mixbcWptl" */
     const char *column;  /* heading of its result; NULL: it prints no table */
     const char *column2; /* of a second one */
     int precision;       /* digits after the point */
@@ -28,6 +28,7 @@ struct bench {
     size_t min, max;                   /* -m: message sizes in bytes */
     long iterations, iterations_large; /* -i */
     long warmup, warmup_large;         /* -x */
+    long blocks;                       /* -b: of iterations, each timed for itself; 0: all in one */
     bool validate;                     /* -c */
     int window;                        /* -W: messages before an answer is awaited */
     int pairs;                         /* -p; 0: half of the ranks */
@@ -57,6 +58,9 @@ size_t bench_next(size_t size);
 
 long bench_iterations(const struct bench *bench, size_t size);
 long bench_warmup(const struct bench *bench, size_t size);
+
+/* The median of some times, which are sorted. */
+double bench_median(double *times, size_t count);
 
 /* Page-aligned memory, touched. Ends the job without it. */
 void *bench_buffer(size_t size);

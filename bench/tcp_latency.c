@@ -2,7 +2,7 @@
  *
  * Latency of TCP, for comparison: latency.c's ping-pong and table over a socket with TCP_NODELAY, no MPI below or
  * above. Half of the mean round trip, in microseconds, of a receiver that polls (a loop of non-blocking recv) and of
- * one that sleeps in recv, in turns at each size.
+ * one that sleeps in recv, in turns at each size. With -b, the mean of the median block of iterations.
  *
  *   tcp_latency                    waits for one peer, answers it, ends with it
  *   tcp_latency [options] ADDRESS  measures, with the peer at that IPv4 address
@@ -36,7 +36,7 @@ struct task {
 
 struct options {
     size_t min, max;
-    long iterations, iterations_large, warmup, warmup_large;
+    long iterations, iterations_large, warmup, warmup_large, blocks;
 };
 
 static double now(void)
@@ -119,23 +119,38 @@ static void answer(int fd)
     }
 }
 
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return x < y ? -1 : x > y;
+}
+
 static double measure(int fd, const struct options *options, size_t size, bool polling)
 {
     long iterations = size > LARGE ? options->iterations_large : options->iterations;
     long warmup = size > LARGE ? options->warmup_large : options->warmup;
-    struct task task = {.size = size, .count = (uint64_t)(warmup + iterations), .polling = polling};
+    long blocks = options->blocks < iterations ? options->blocks : iterations;
+    long each = iterations / blocks;
+    struct task task = {
+        .size = size, .count = (uint64_t)(warmup + blocks * each), .polling = polling};
     char *buffer = buffer_of(size);
-    double began = 0;
+    double *times = (double *)buffer_of((size_t)blocks * sizeof(*times)), median;
 
     send_all(fd, (char *)&task, sizeof(task));
-    for (long i = 0; i < warmup + iterations; i++) {
-        if (i == warmup)
-            began = now();
+    for (long i = -warmup; i < blocks * each; i++) {
+        if (i >= 0 && i % each == 0)
+            times[i / each] = now();
         send_all(fd, buffer, size);
         receive_all(fd, buffer, size, polling);
+        if (i >= 0 && (i + 1) % each == 0)
+            times[i / each] = now() - times[i / each];
     }
+    qsort(times, (size_t)blocks, sizeof(*times), compare);
+    median = (times[blocks / 2] + times[(blocks - 1) / 2]) / 2;
+    free(times);
     free(buffer);
-    return (now() - began) * 1e6 / (2.0 * (double)iterations);
+    return median * 1e6 / (2.0 * (double)each);
 }
 
 static void ask(int fd, const struct options *options)
@@ -222,13 +237,15 @@ static bool parse(int argc, char **argv, struct options *options)
     bool good = true;
     int letter;
 
-    while (good && (letter = getopt(argc, argv, "m:i:x:")) != -1) {
+    while (good && (letter = getopt(argc, argv, "m:i:x:b:")) != -1) {
         if (letter == 'm')
             good = parse_sizes(optarg, options);
         else if (letter == 'i')
             good = parse_count(optarg, 1, &options->iterations, &options->iterations_large);
         else if (letter == 'x')
             good = parse_count(optarg, 0, &options->warmup, &options->warmup_large);
+        else if (letter == 'b')
+            good = parse_count(optarg, 1, &options->blocks, &options->blocks);
         else
             good = false;
     }
@@ -242,15 +259,17 @@ int main(int argc, char **argv)
                               .iterations = 10000,
                               .iterations_large = 1000,
                               .warmup = 200,
-                              .warmup_large = 20};
+                              .warmup_large = 20,
+                              .blocks = 1};
     int fd;
 
     if (!parse(argc, argv, &options)) {
         fprintf(stderr,
-                "Usage: %s [-m MIN:MAX] [-i COUNT] [-x COUNT] ADDRESS\n       %s\n"
+                "Usage: %s [-m MIN:MAX] [-i COUNT] [-x COUNT] [-b COUNT] ADDRESS\n       %s\n"
                 "  -m  message sizes in bytes\n"
                 "  -i  iterations that are timed, at every size\n"
                 "  -x  iterations before those\n"
+                "  -b  blocks of iterations, each timed for itself: the median\n"
                 "Without an address: answers one peer.\n",
                 argv[0], argv[0]);
         return 2;

@@ -2,7 +2,8 @@
  *
  * messages exchange: every rank sends messages of all lengths to every other one until the standard input of rank 0 ends, and checks
  * what comes: each once, whole and in order, and all of them. messages granted: the same, and each rank goes on until all that it
- * sends goes through granted memory. messages garbage SEED: then rank 1 writes at random into what it shares with rank 0.
+ * sends goes through granted memory; granted COUNT [LEFT]: until that to so many does, and no more than LEFT pages are left that it
+ * might grant. messages garbage SEED: then rank 1 writes at random into what it shares with rank 0.
  * messages outlive: as granted, and a rank that is down is said and done without. messages ping COUNT: ranks 0 and 1 send a message
  * to and fro, and rank 0 prints half of the median time. messages spin COUNT: the same, but a rank that waits polls and never sleeps.
  * With `granted` behind COUNT they first send by frames until both ways are granted memory.
@@ -137,25 +138,46 @@ static bool input_ended(void)
     return poll(&polled, 1, 0) > 0 && read(0, &byte, 1) <= 0;
 }
 
-/* Nothing goes by frames any more. */
-static bool all_granted(void)
+/* To so many nothing goes by frames any more; `most`: to all. */
+static bool have_granted(uint64_t most)
 {
     char line[512];
+    uint64_t granted = 0, others = 0;
 
     for (uint32_t peer = 0; peer < am_size(am); peer++) {
         am_describe(am, peer, line, sizeof(line));
-        if (peer != am_self(am) && !gone[peer] && strncmp(line, "granted memory", 14) != 0)
-            return false;
+        if (peer == am_self(am) || gone[peer])
+            continue;
+        others++;
+        granted += strncmp(line, "granted memory", 14) == 0;
     }
-    return true;
+    return granted >= (most < others ? most : others);
 }
 
-static void exchange(bool granted)
+/* Take all that may be granted but so many pages. */
+static void leave_grants(uint64_t left)
+{
+    enum { PAGES = 4096 };
+    static struct granted page[PAGES];
+    struct grants *grants;
+    uint32_t ref;
+    unsigned taken = 0;
+
+    must(grants_open(&grants, &grant_system_linux), "grants_open");
+    while (taken < PAGES && granted_create(grants, 0, 1, &page[taken], &ref) == 0)
+        taken++;
+    if (taken == PAGES || taken < left)
+        must(-ERANGE, "granted_create");
+    while (left-- > 0)
+        granted_release(grants, &page[--taken]);
+}
+
+static void exchange(uint64_t granted)
 {
     uint64_t sent[MOST] = {0}, told = 0;
     uint32_t size = am_size(am), self = am_self(am);
 
-    while (!stopping || (granted && !all_granted())) {
+    while (!stopping || !have_granted(granted)) {
         for (uint32_t peer = 0; peer < size; peer++)
             while (peer != self && !gone[peer] && send_message(peer, sent[peer]) == 0)
                 sent[peer]++;
@@ -286,7 +308,8 @@ int main(int argc, char **argv)
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (argc < 2 || (strcmp(argv[1], "exchange") != 0 && strcmp(argv[1], "granted") != 0 &&
                      strcmp(argv[1], "outlive") != 0 && !count)) {
-        fprintf(stderr, "usage: messages exchange | granted | outlive | garbage SEED | ping COUNT "
+        fprintf(stderr, "usage: messages exchange | granted [COUNT [LEFT]] | outlive | garbage "
+                        "SEED | ping COUNT "
                         "[granted] | spin COUNT [granted]\n");
         return 2;
     }
@@ -304,8 +327,12 @@ int main(int argc, char **argv)
             leave_frames();
         ping(count, strcmp(argv[1], "spin") == 0);
     } else {
-        exchange(strcmp(argv[1], "exchange") != 0);
-        if (count)
+        if (strcmp(argv[1], "granted") == 0 && argc > 3)
+            leave_grants(strtoull(argv[3], NULL, 10));
+        exchange(strcmp(argv[1], "exchange") == 0           ? 0
+                 : strcmp(argv[1], "granted") == 0 && count ? count
+                                                            : MOST);
+        if (strcmp(argv[1], "garbage") == 0)
             write_garbage((unsigned)count);
     }
     must(am_drain(am), "am_drain");

@@ -205,14 +205,14 @@ END
         process = self.compare("-m", "8:16", "-i", "20")
         out, err = process.communicate(timeout=300)
         self.assertEqual(process.returncode, 0, err)
-        # Five columns and five ratios, all of them there.
-        self.assertRegex(out, r"(?m)^\| 8 B( \| [\d.]*[1-9][\d.]*(e-\d\d)?){10} \|$")
+        # Six columns and five ratios, all of them there.
+        self.assertRegex(out, r"(?m)^\| 8 B( \| [\d.]*[1-9][\d.]*(e-\d\d)?){11} \|$")
         self.assertRegex(out, r"(?m)^\| 16 B \|")
         self.assertEqual([name for name in os.listdir(self.work) if name.startswith("linux-domus.")], [])
         self.assertTrue(self.only_dom0())
 
     def test_7_an_interrupted_comparison_leaves_no_domain(self):
-        process = self.compare("--without", "granted", "--without", "netfront", "--without", "processes", "-m", "8:8", "-i", "100000000")
+        process = self.compare("--without", "granted", "--without", "netfront", "--without", "memfd", "--without", "veth", "-m", "8:8", "-i", "100000000")
         self.addCleanup(process.kill)
         for _ in range(300):
             running = self.shell("xl list | awk '/linux-/ && $5 !~ /p/' | wc -l").stdout

@@ -213,6 +213,20 @@ class Ranks(PocketCase):
         for rank in said.values():
             self.assertEqual(rank["ring_granted"], 2, said)
 
+    def test_4_a_shortage_of_grants_is_said_once(self):
+        """Of 20 pages, in dom0 by the kernel's limit, and in a domain because the rank has taken the others: of Xen's table, which
+        has two frames. There is a ring of the smallest kind, and frames for the rest."""
+        limit, conf = "/sys/module/xen_gntalloc/parameters/limit", "/proc/1/root/etc/xen/xl.conf"  # which lies below what a session sees
+        self.shell(f"cp {conf} /run/; echo 20 >{limit}; echo max_grant_frames=2 >>{conf}")
+        self.addCleanup(self.shell, f"cp /run/xl.conf {conf}; echo 1024 >{limit}")
+        for first in ["-n", "1", MESSAGES, "granted", "1"], ["--domu", "-n", "1", MESSAGES, "granted", "1", "20"]:
+            done = self.run_pocket("--pocket", *first, ":", "--domu", "-n", "2", MESSAGES, "granted", "2", program=MPIRUN, timeout=120)
+            self.assertEqual(done.returncode, 0, done.stdout[-2000:] + done.stderr)
+            self.assertRegex(done.stderr, r"\A\S+ process 0 on \S+: no granted memory for a ring of 17 pages to process [12] \(No space left on"
+                             r" device\): 17 pages are granted to other processes already; this pair keeps to frames, .*\n\Z")
+            self.assertEqual(sorted(re.findall(r"(?m)^messages: (\d+): .* ring_granted (\d+)", done.stdout)),
+                             [("0", "1"), ("1", "2"), ("2", "2")], done.stdout)
+
     def test_4_info_says_who_has_granted_memory(self):
         info = "/run/caravan-info info"
         self.shell(f"cp '{CARAVAN}' /run/caravan-info")  # where every user may read it
