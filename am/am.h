@@ -194,6 +194,13 @@ AM_API int am_get_unpacked(struct am *am, uint32_t peer, const struct am_memory 
                            unsigned handler, const uint64_t *args, unsigned nargs, am_done *done,
                            void *context);
 
+/* Some memory of this process's *segment*, which its peers on the same node map: what is exposed there they copy without the
+ * kernel, which is worth a copy of one's own where several of them get the same bytes. NULL: these are too many, the one piece
+ * that there is was taken, or there is no such memory. It is on a page of its own. */
+AM_API void *am_segment_take(struct am *am, size_t size);
+/* Give it back: nothing in it is exposed any more. */
+AM_API void am_segment_give(struct am *am);
+
 /* ---- progress --------------------------------------------------------------------------------- */
 
 /* Take what has arrived: run its handlers, then deferred work. Never blocks. Returns how many messages were

@@ -177,6 +177,11 @@ int ring_bell(struct am_transport *transport, uint32_t peer, int memory, int eve
 bool ring_neighbours(const struct am_transport *transport, int processor, bool rung,
                      cpu_set_t *others);
 
+/* ---- am/link/ring_segment.c --------------------------------------------------------------------------- */
+
+void *ring_segment_take(struct am_transport *transport, size_t size);
+void ring_segment_give(struct am_transport *transport);
+
 /* ---- am/link/ring_granted.c: rings in memory that domains of one Xen host grant to one another ------------------- */
 
 /* A link by frames was made to `peer`, which is beside us: may there be a ring instead? */

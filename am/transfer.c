@@ -371,6 +371,16 @@ void am_conceal(struct am *am, const struct am_memory *memory)
     entry_free(entry);
 }
 
+void *am_segment_take(struct am *am, size_t size)
+{
+    return am->job.ranks > 2 ? ring_segment_take(am->ring, size) : NULL;
+}
+
+void am_segment_give(struct am *am)
+{
+    ring_segment_give(am->ring);
+}
+
 /* It will not end well: nothing refers to it any more. */
 static void stream_drop(struct am *am, struct entry *stream)
 {

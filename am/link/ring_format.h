@@ -45,7 +45,11 @@ struct ring_memory {
     uint64_t nonce_address; /* where in the producer's memory ... */
     uint64_t nonce;         /* ... this number stands */
     uint64_t after; /* granted memory: frames before this one come before the first message */
-    uint8_t pad0[RING_LINE - 40];
+    /* The producer's, written when it makes its segment (ring_segment.c), `segment_bytes` last; 0: there is none. */
+    uint64_t segment_address; /* in the producer's memory */
+    int32_t segment_fd;       /* of the process `pid` */
+    uint32_t segment_bytes;
+    uint8_t pad0[RING_LINE - 56];
 
     /* The consumer's: lines taken since the beginning. */
     uint32_t tail;

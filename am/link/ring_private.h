@@ -4,6 +4,7 @@
  *
  *   ring.c          rings between the processes of a node, and what all rings have in common
  *   ring_granted.c  how a pair of domains comes to have a ring, and leaves frames for it
+ *   ring_segment.c  memory of one process that all others of the node map
  */
 #ifndef CARAVAN_RING_PRIVATE_H
 #define CARAVAN_RING_PRIVATE_H
@@ -35,6 +36,11 @@ struct ring_link {
     struct region in_region;
     uint32_t pid; /* that the probe found good; 0: not probed, UINT32_MAX: cannot read it */
     bool belled;  /* the peer holds our bell, or needs none */
+
+    bool segment_tried;      /* to map the peer's */
+    struct region segment;   /* the peer's; base NULL: not mapped */
+    uint64_t segment_address; /* where the peer has it */
+
     struct ring_granted *granted; /* NULL: the peer is on our node */
 };
 
@@ -69,6 +75,11 @@ struct ring_transport {
     bool asleep;    /* told producers to ring */
     uint64_t received, full, copied;
 
+    struct region segment; /* ours; base NULL: none yet */
+    bool segment_lacks;    /* there was no memory for it */
+    bool segment_taken;
+    uint64_t segment_reads; /* of those of peers */
+
     struct grants *grants; /* NULL: none yet, or grants_error */
     int grants_error;
     bool shortage_told;
@@ -89,6 +100,12 @@ struct ring_link *ring_link(struct ring_transport *rings, uint32_t peer);
 int ring_activate(struct ring_transport *rings, struct ring_link *ring);
 int ring_send(struct am_link *link, const struct am_outgoing *message);
 uint64_t ring_moved(const struct am_link *link);
+
+/* ---- ring_segment.c ---- */
+/* Tell the peer of our segment, if there is one, in the ring on which we send to it. */
+void segment_tell(const struct ring_transport *rings, struct ring_memory *out);
+/* Where we see the `length` bytes that the peer has at `address`; NULL: not in its segment, or that cannot be mapped. */
+const void *segment_find(struct ring_link *ring, uint64_t address, size_t length);
 
 /* ---- ring_granted.c ---- */
 /* Returns how many pairs have room now, which they had none while they changed. */

@@ -22,6 +22,7 @@ int allgather_linear(const void *send, size_t send_count, struct datatype *send_
     ptrdiff_t place = displacements ? displacements[rank] : (ptrdiff_t)count * rank;
     char *own = (char *)recv + place * type->extent;
     bool in_place = send == IN_PLACE;
+    struct shared sent;
 
     if (in_place) {
         send = own;
@@ -36,15 +37,17 @@ int allgather_linear(const void *send, size_t send_count, struct datatype *send_
                                 counts ? (size_t)counts[from] : count, type, from, TAG_ALLGATHER,
                                 comm, &requests[started++]);
     }
+    sent = shared_begin(send, send_count, send_type, comm);
     for (int i = 1; i < size && !error; i++) {
         int to = rank + i >= size ? rank + i - size : rank + i;
 
-        error = coll_send_start(send, send_count, send_type, to, TAG_ALLGATHER, comm,
-                                &requests[started++]);
+        error = (sent.copied ? coll_send_each_start : coll_send_start)(
+            sent.buffer, sent.count, sent.type, to, TAG_ALLGATHER, comm, &requests[started++]);
     }
     if (!error && !in_place)
         error = own_block(send, send_count, send_type, own, own_count, type, TAG_ALLGATHER, comm);
     waited = coll_waitall(started, requests);
+    shared_end(&sent);
     free(requests);
     return error ? error : waited;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * coll/copy.c: copying between buffers of one process. Hot: own_block, which a rooted operation does once a call.
+ * coll/copy.c: copies that a process makes of what it has, for itself and for several. Hot: own_block, which a rooted operation does
+ * once a call.
  */
 #include "mpi-shim/coll/copy.h"
 #include "mpi-shim/core/memory.h"
@@ -38,4 +39,30 @@ int own_block(const void *send, size_t send_count, struct datatype *send_type, v
         return coll_sendrecv(send, send_count, send_type, comm->rank, recv, recv_count, recv_type,
                              comm->rank, tag, comm);
     return length ? block_copy(send, send_count, send_type, recv, recv_count, recv_type) : 0;
+}
+
+struct shared shared_begin(const void *buffer, size_t count, struct datatype *type,
+                           const struct comm *comm)
+{
+    size_t bytes = count * type->size;
+    void *copy = NULL;
+
+    if (bytes > core.eager && comm->size > 2) {
+        core_lock();
+        copy = am_segment_take(core.am, bytes);
+        core_unlock();
+    }
+    if (!copy)
+        return (struct shared){.buffer = buffer, .count = count, .type = type};
+    datatype_pack(type, buffer, count, 0, copy, bytes);
+    return (struct shared){.buffer = copy, .count = bytes, .type = &datatype_bytes, .copied = true};
+}
+
+void shared_end(const struct shared *shared)
+{
+    if (!shared->copied)
+        return;
+    core_lock();
+    am_segment_give(core.am);
+    core_unlock();
 }
