@@ -14,7 +14,7 @@
 static struct bench bench = {
     .options = "mixc",
     .column = "Avg Latency(us)",
-    .precision = 2,
+    .precision = 3,
     .ranks = -1,
     .min = 1,
     .max = 1 << 20,

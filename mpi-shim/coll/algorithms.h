@@ -39,6 +39,8 @@ int reduce_pipelined(const void *send, void *recv, size_t count, struct datatype
 /* Of operands at `send`, or IN_PLACE. */
 int allreduce_doubling(const void *send, void *buffer, size_t count, struct datatype *type,
                        struct op *op, const struct ranks *among, struct comm *comm);
+int allreduce_exchange(const void *send, void *buffer, size_t count, struct datatype *type,
+                       struct op *op, struct comm *comm);
 int allreduce_nodes(const void *send, void *buffer, size_t count, struct datatype *type,
                     struct op *op, struct comm *comm);
 int allreduce_linear(const void *send, void *buffer, size_t count, struct datatype *type,

@@ -23,6 +23,8 @@ int coll_allreduce(const void *send, void *recv, size_t count, struct datatype *
     }
     all = ranks_all(comm);
     algorithm = coll_choose(COLL_ALLREDUCE, comm, count * type->size);
+    if (algorithm == ALGORITHM_EXCHANGE)
+        return allreduce_exchange(send, recv, count, type, op, comm);
     if (algorithm == ALGORITHM_LINEAR)
         return allreduce_linear(send, recv, count, type, op, comm);
     if (algorithm == ALGORITHM_NODES)

@@ -18,6 +18,7 @@ static const char *const algorithm_names[ALGORITHMS] = {
     [ALGORITHM_BRUCK] = "bruck",
     [ALGORITHM_DISSEMINATION] = "dissemination",
     [ALGORITHM_DOUBLING] = "doubling",
+    [ALGORITHM_EXCHANGE] = "exchange",
     [ALGORITHM_HALVING] = "halving",
     [ALGORITHM_LINEAR] = "linear",
     [ALGORITHM_NODES] = "nodes",
@@ -45,7 +46,7 @@ struct rule {
 static const struct {
     const char *name;
     unsigned has;
-    struct rule node[5];   /* all ranks on one node */
+    struct rule node[6];   /* all ranks on one node */
     struct rule nodes[3];  /* on several */
     struct rule layers[4]; /* on several, of which some have more than one rank; none: as `nodes` */
 } choices[COLL_OPERATIONS] = {
@@ -60,8 +61,10 @@ static const struct {
                          {{8, ANY, ALGORITHM_LINEAR}, {ANY, ANY, ALGORITHM_RING}},
                          {{ANY, ANY, ALGORITHM_RING}}},
     [COLL_ALLREDUCE] = {"allreduce",
-                        HAS(DOUBLING) | HAS(HALVING) | HAS(LINEAR) | HAS(NODES) | HAS(RING),
+                        HAS(DOUBLING) | HAS(EXCHANGE) | HAS(HALVING) | HAS(LINEAR) | HAS(NODES) |
+                            HAS(RING),
                         {{2, ANY, ALGORITHM_DOUBLING},
+                         {4, 4 << 10, ALGORITHM_EXCHANGE},
                          {4, 16 << 10, ALGORITHM_DOUBLING},
                          {8, 1 << 20, ALGORITHM_LINEAR},
                          {ANY, 16 << 10, ALGORITHM_DOUBLING},

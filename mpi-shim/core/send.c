@@ -415,35 +415,52 @@ int send_start(enum send_mode mode, const void *buffer, size_t count, struct dat
     return send_slow(mode, buffer, count, type, dest, tag, comm, 0, made);
 }
 
+/* A short message of a collective call, without a request. False: it has to be one. Hot. */
+static inline bool coll_send_plain(const void *buffer, size_t count, const struct datatype *type,
+                                   int dest, int tag, struct comm *comm, bool counted)
+{
+    size_t length = count * type->size;
+    int error;
+
+    if (unlikely(!type->dense || length > core.eager))
+        return false;
+    core_lock();
+    error = eager_send_called(comm, dest, tag, call_of_tag(comm, tag),
+                              (const char *)buffer + type->true_lb, length);
+    core.completed += counted && error == 0;
+    core_unlock();
+    return likely(error == 0);
+}
+
 int coll_send(const void *buffer, size_t count, struct datatype *type, int dest, int tag,
               struct comm *comm)
 {
-    size_t length = count * type->size;
-
-    if (likely(type->dense && length <= core.eager)) {
-        int error;
-
-        core_lock();
-        error = eager_send_called(comm, dest, tag, call_of_tag(comm, tag),
-                                  (const char *)buffer + type->true_lb, length);
-        core_unlock();
-        if (likely(error == 0))
-            return 0;
-    }
+    if (likely(coll_send_plain(buffer, count, type, dest, tag, comm, false)))
+        return 0;
     return send_wait(SEND_STANDARD, buffer, count, type, dest, tag, comm,
                      REQUEST_COLLECTIVE_CONTEXT);
+}
+
+static int coll_start(const void *buffer, size_t count, struct datatype *type, int dest, int tag,
+                      struct comm *comm, uint8_t flags, struct request **made)
+{
+    if (coll_send_plain(buffer, count, type, dest, tag, comm, true)) {
+        *made = &request_sent;
+        return 0;
+    }
+    return send_slow(SEND_STANDARD, buffer, count, type, dest, tag, comm,
+                     REQUEST_COLLECTIVE_CONTEXT | flags, made);
 }
 
 int coll_send_start(const void *buffer, size_t count, struct datatype *type, int dest, int tag,
                     struct comm *comm, struct request **made)
 {
-    return send_slow(SEND_STANDARD, buffer, count, type, dest, tag, comm,
-                     REQUEST_COLLECTIVE_CONTEXT | REQUEST_ATTENDED, made);
+    return coll_start(buffer, count, type, dest, tag, comm, REQUEST_ATTENDED, made);
 }
 
 int coll_send_each_start(const void *buffer, size_t count, struct datatype *type, int dest, int tag,
                          struct comm *comm, struct request **made)
 {
-    return send_slow(SEND_STANDARD, buffer, count, type, dest, tag, comm,
-                     REQUEST_COLLECTIVE_CONTEXT | (comm->size == 2 ? REQUEST_ATTENDED : 0), made);
+    return coll_start(buffer, count, type, dest, tag, comm, comm->size == 2 ? REQUEST_ATTENDED : 0,
+                      made);
 }
