@@ -4,7 +4,7 @@
  *
  * A get is the only primitive. Where the link copies by itself (one process reading another's memory), it is that one
  * copy. Elsewhere the getter sends CORE_GET; the owner of the memory streams it, in the link's bulk frames or in
- * mediums (CORE_CHUNK); the getter then sends CORE_GOT, which runs the handler at the owner. A put asks the peer to
+ * pieces (CORE_CHUNK); the getter then sends CORE_GOT, which runs the handler at the owner. A put asks the peer to
  * get: CORE_PUT carries the handler along, and CORE_PUT_DONE comes back.
  *
  * One copy is not the fastest. For each page the kernel looks it up and pins it, and one processor does it all; streamed through a ring
@@ -461,7 +461,8 @@ static int stream_run(struct am *am, struct am_work *work)
     }
     while (result == 0 && stream->done_bytes < stream->length) {
         size_t left = stream->length - stream->done_bytes;
-        size_t piece = left < AM_MAX_MEDIUM ? left : AM_MAX_MEDIUM;
+        size_t most = stream->length > link->ops->chunk ? link->ops->chunk : AM_MAX_MEDIUM;
+        size_t piece = left < most ? left : most;
 
         result = chunk_send(link, stream, piece);
         if (result == 0)

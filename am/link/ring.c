@@ -25,7 +25,7 @@ enum {
     LOOK_LAST = 16000000, /* ns: 0.1 % of a core */
 
     RING_REPLY_LINES = (8 + AM_MAX_ARGS * 8 + AM_MAX_REPLY + RING_LINE - 1) / RING_LINE,
-    RING_MESSAGE_LINES = (8 + AM_MAX_ARGS * 8 + AM_MAX_MEDIUM + RING_LINE - 1) / RING_LINE,
+    RING_MESSAGE_LINES = (8 + AM_MAX_ARGS * 8 + RING_CHUNK + RING_LINE - 1) / RING_LINE,
     /* Room that only replies may use: all that may be owed, the lines that one of them may skip at the end of the ring, and
      * the next word. */
     RING_RESERVE = AM_REPLIES * RING_REPLY_LINES + RING_REPLY_LINES + 1,
@@ -165,7 +165,8 @@ static int ring_take(struct ring_link *ring, struct am *am)
         return 1;
     }
     if (unlikely(index + lines > ring->in_lines || nargs > AM_MAX_ARGS ||
-                 header.length > AM_MAX_MEDIUM))
+                 (header.length > AM_MAX_MEDIUM &&
+                  (header.handler != CORE_CHUNK || header.length > RING_CHUNK))))
         return ring_fail(ring, "a message that is too long");
     args_copy(args, (const uint64_t *)line + 1, nargs);
     result = am_deliver(am, ring->link.peer, header, args, line + 8 + nargs * 8);
@@ -310,6 +311,7 @@ static const struct am_link_ops ring_link_ops = {
     .send = ring_send,
     .read = ring_read,
     .write = ring_write,
+    .chunk = RING_CHUNK,
     .moved = ring_moved,
     .describe = ring_describe,
 };

@@ -284,6 +284,7 @@ static int changing_describe(struct am_link *link, char *text, size_t size)
 static const struct am_link_ops changing_link_ops = {
     .name = "wire, and soon a ring",
     .send = changing_send,
+    .chunk = AM_MAX_MEDIUM,
     .drained = changing_drained,
     .moved = changing_moved,
     .describe = changing_describe,
@@ -451,6 +452,7 @@ static int granted_describe(struct am_link *link, char *text, size_t size)
 static const struct am_link_ops granted_link_ops = {
     .name = "granted ring",
     .send = ring_send,
+    .chunk = RING_CHUNK,
     .drained = granted_drained,
     .moved = ring_moved,
     .describe = granted_describe,
