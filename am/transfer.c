@@ -50,7 +50,7 @@ struct entry {
     void *staged;      /* all of them in a row, for a link that wants that; or NULL */
     size_t done_bytes; /* arrived, or streamed */
     unsigned access;
-    size_t lent; /* ENTRY_EXPOSED: its part of am->lent */
+    size_t lent; /* its part of am->lent, of an ENTRY_EXPOSED alone */
 
     struct am_work work; /* ENTRY_STREAM, ENTRY_MESSAGE */
     struct am *am;
@@ -156,8 +156,8 @@ static void entry_free(struct entry *entry)
     struct am_table *table = entry->am->transfers;
 
     entry->am->gets -= entry->kind == ENTRY_GET;
-    if (entry->kind == ENTRY_EXPOSED)
-        entry->am->lent -= entry->lent;
+    entry->am->lent -= entry->lent;
+    entry->lent = 0;
     free(entry->staged);
     entry->staged = NULL;
     entry->kind = ENTRY_FREE;

@@ -110,10 +110,7 @@ int buffered_send(const void *from, size_t count, struct datatype *type, int des
                           length, BSEND_OVERHEAD, buffer.attached_size);
     }
     datatype_pack(type, from, count, 0, segment + 1, length);
-    request = request_get(REQUEST_SEND);
-    request->flags = 0; /* the program does not know of it */
-    request->comm = comm;
-    comm_retain(comm);
+    request = send_hidden(comm);
     send_fill(request, SEND_STANDARD, segment + 1, length, &datatype_bytes, dest, tag, comm);
     segment->request = request;
     send_begin(request);

@@ -119,7 +119,13 @@ enum request_kind {
     REQUEST_COLLECTIVE,
 };
 
-enum send_mode { SEND_STANDARD, SEND_SYNCHRONOUS, SEND_READY, SEND_BUFFERED };
+enum send_mode {
+    SEND_STANDARD,
+    SEND_SYNCHRONOUS,
+    SEND_READY,
+    SEND_BUFFERED,
+    SEND_KEPT, /* a standard or ready one of a copy, whose call has returned */
+};
 
 /* A message on its way to a peer that could not leave at once. */
 struct outgoing {

@@ -281,6 +281,8 @@ static inline uint64_t call_of_tag(const struct comm *comm, int tag)
 /* Fill in a request for a send or a receive; the type's data are found or (for a type with gaps) packed. */
 void send_fill(struct request *request, enum send_mode mode, const void *buffer, size_t count,
                struct datatype *type, int dest, int tag, struct comm *comm);
+/* A request for a send that the program does not know of. */
+struct request *send_hidden(struct comm *comm);
 /* Start it. */
 void send_begin(struct request *request);
 

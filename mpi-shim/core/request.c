@@ -96,7 +96,7 @@ void request_complete_slow(struct request *request)
         return;
     }
     requests_detached -= request->kind == REQUEST_SEND || request->kind == REQUEST_COLLECTIVE;
-    if (request->kind == REQUEST_SEND && request->mode == SEND_BUFFERED)
+    if (request->kind == REQUEST_SEND && request->mode == SEND_KEPT)
         send_kept_ended(request);
     request_put(request);
 }

@@ -236,6 +236,16 @@ void send_kept_ended(const struct request *request)
     core.peers[request->process].flooded = false;
 }
 
+struct request *send_hidden(struct comm *comm)
+{
+    struct request *request = request_get(REQUEST_SEND);
+
+    request->flags = 0;
+    request->comm = comm;
+    comm_retain(comm);
+    return request;
+}
+
 /* Wait until a send has ended, or may be kept. */
 static bool send_ends(struct request *request, enum send_mode mode)
 {
@@ -264,10 +274,7 @@ static __attribute__((noinline)) int send_kept(enum send_mode mode, const void *
     int error = 0;
 
     core_lock();
-    request = request_get(REQUEST_SEND);
-    request->flags = 0; /* the program does not know of it */
-    request->comm = comm;
-    comm_retain(comm);
+    request = send_hidden(comm);
     if (type->dense) {
         void *copy = memory_get_raw(length ? length : 1);
 
@@ -283,7 +290,7 @@ static __attribute__((noinline)) int send_kept(enum send_mode mode, const void *
             error = request_explain(request);
         request_put(request);
     } else {
-        request->mode = SEND_BUFFERED; /* marks those that are kept */
+        request->mode = SEND_KEPT;
         request->flags |= REQUEST_DETACHED;
         requests_detached++;
         kept += kept_size(request);
