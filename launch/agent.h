@@ -169,6 +169,7 @@ struct agent {
         int bus;     /* to Xen's store; -1: none, and nobody is beside us */
         int domain;  /* that this agent and its processes are in */
         bool shown;  /* our token is in the store */
+        bool silent; /* the store has not answered once */
         char token[33];
         bool *nodes; /* `nodes` of them: other agents' that are on this Xen host; NULL: none */
     } beside;

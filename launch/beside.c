@@ -56,12 +56,12 @@ void beside_open(struct agent *agent)
     if (result == 0 && getrandom(token, sizeof(token), 0) != sizeof(token))
         result = -EIO;
     control_write_bytes(beside->token, token, sizeof(token));
-    if (result == 0)
-        result = xenbus_write(beside->bus, entry, beside->token);
     if (result == 0) {
-        beside->shown = true;
-        result = xenbus_show(beside->bus, entry, beside->domain);
+        beside->shown = true; /* or may be, after an error */
+        result = xenbus_write(beside->bus, entry, beside->token);
     }
+    if (result == 0)
+        result = xenbus_show(beside->bus, entry, beside->domain);
     /* Nothing is lost but speed: frames reach everybody. */
     if (result < 0) {
         beside_close(agent);
@@ -85,6 +85,7 @@ int beside_take(struct agent *agent, const struct control_message *message)
     const char *token = control_get(message, "token");
     uint64_t node, nodes, domain;
     char path[128], entry[64], found[2 * TOKEN_BYTES + 1];
+    int length;
 
     if (agent->nodes == 0 || control_get_number(message, "node", agent->nodes - 1, &node) < 0 ||
         control_get_number(message, "nodes", agent->nodes - node, &nodes) < 0 ||
@@ -92,12 +93,13 @@ int beside_take(struct agent *agent, const struct control_message *message)
         agent->started)
         return -EPROTO;
     /* Two agents of one domain are two hosts, as `--host` has it. */
-    if (beside->bus < 0 || (int)domain == beside->domain)
+    if (beside->bus < 0 || beside->silent || (int)domain == beside->domain)
         return 0;
     name_entry(entry, sizeof(entry), agent, (uint32_t)node);
     snprintf(path, sizeof(path), "/local/domain/%u/%s", (unsigned)domain, entry);
-    if (xenbus_read(beside->bus, path, found, sizeof(found)) != 2 * TOKEN_BYTES ||
-        strcmp(found, token) != 0)
+    length = xenbus_read(beside->bus, path, found, sizeof(found));
+    beside->silent = length == -ETIMEDOUT;
+    if (length != 2 * TOKEN_BYTES || strcmp(found, token) != 0)
         return 0;
     if (!beside->nodes)
         beside->nodes = memory_zeroed(agent->nodes, sizeof(*beside->nodes));

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #define DEVICE "/dev/xen/xenbus" /* Linux: drivers/xen/xenbus/xenbus_dev_frontend.c */
 
 enum { READ = 2, WRITE = 11, REMOVE = 13, SET_PERMISSIONS = 14, ERROR = 16, PAYLOAD_MAX = 4096 };
+enum { PATIENCE = 2000 }; /* ms for an answer */
 
 struct header {
     uint32_t type, request, transaction, length;
@@ -29,8 +31,13 @@ int xenbus_open(void)
 static int read_all(int fd, void *bytes, size_t size)
 {
     for (size_t done = 0; done < size;) {
-        ssize_t length = read(fd, (char *)bytes + done, size - done);
+        struct pollfd polled = {.fd = fd, .events = POLLIN};
+        int ready = poll(&polled, 1, PATIENCE);
+        ssize_t length;
 
+        if (ready == 0)
+            return -ETIMEDOUT;
+        length = ready < 0 ? -1 : read(fd, (char *)bytes + done, size - done);
         if (length < 0 && errno == EINTR)
             continue;
         if (length <= 0)

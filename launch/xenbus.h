@@ -12,6 +12,8 @@
 /* A descriptor for the rest, or a negative errno: no Xen, or no right to it. */
 int xenbus_open(void);
 
+/* Of those below, -ETIMEDOUT: the store does not answer. What it answers later is taken for the answer to something else: ask no more. */
+
 /* The value at `path`, as a string. Its length, or a negative errno (-ENOENT, -EACCES, -EMSGSIZE, ...). */
 int xenbus_read(int bus, const char *path, char *value, size_t size);
 int xenbus_write(int bus, const char *path, const char *value);
