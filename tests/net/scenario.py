@@ -146,7 +146,10 @@ def run(cases):
     """Run the functions in turn, or those named on the command line. Returns the exit status."""
     names = sys.argv[1:]
     failed, skipped = [], []
+    unknown = set(names) - {case.__name__ for case in cases}
 
+    if unknown:
+        sys.exit(f"no case {', '.join(sorted(unknown))}; there are {', '.join(case.__name__ for case in cases)}")
     network.end_on_signals()
     if os.geteuid() != 0:
         print("skipped: network namespaces take root")
