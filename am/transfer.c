@@ -461,6 +461,7 @@ static int stream_run(struct am *am, struct am_work *work)
     }
     while (result == 0 && stream->done_bytes < stream->length) {
         size_t left = stream->length - stream->done_bytes;
+        /* One piece alone would not be read while it is written. */
         size_t most = stream->length > link->ops->chunk ? link->ops->chunk : AM_MAX_MEDIUM;
         size_t piece = left < most ? left : most;
 

@@ -71,7 +71,7 @@ struct am_link_ops {
 
     /* Stream `length` bytes into the peer's transfer `transfer` from byte `offset` on (am_transfer_place there), in any
      * order, and call am_bulk_done(context) when all of it was acknowledged and `source` may be reused. 0 or -EAGAIN.
-     * NULL: the core streams it in messages of at most `chunk` bytes, which may be longer than AM_MAX_MEDIUM. */
+     * NULL: the core streams it in messages of `chunk` bytes, at least AM_MAX_MEDIUM. */
     int (*bulk)(struct am_link *link, uint32_t transfer, uint64_t offset, const void *source,
                 size_t length, am_done *done, void *context);
     size_t chunk;

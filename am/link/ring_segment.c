@@ -9,6 +9,7 @@
  */
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "am/link/ring_private.h"
@@ -29,11 +30,19 @@ void segment_tell(const struct ring_transport *rings, struct ring_memory *out)
     __atomic_store_n(&out->segment_bytes, SEGMENT_HEAD + SEGMENT_BYTES, __ATOMIC_RELEASE);
 }
 
+/* A memfd beyond the limit of a file's size (`ulimit -f`) is a signal that ends the process. */
+static bool segment_may_be(void)
+{
+    struct rlimit limit;
+
+    return getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur >= SEGMENT_HEAD + SEGMENT_BYTES;
+}
+
 static bool segment_make(struct ring_transport *rings)
 {
     if (rings->segment_lacks)
         return false;
-    if (region_create(&rings->segment, SEGMENT_HEAD + SEGMENT_BYTES) < 0) {
+    if (!segment_may_be() || region_create(&rings->segment, SEGMENT_HEAD + SEGMENT_BYTES) < 0) {
         rings->segment_lacks = true;
         return false;
     }
@@ -72,7 +81,7 @@ static void segment_map(struct ring_link *ring, uint32_t bytes)
     int fd;
 
     ring->segment_tried = true;
-    if (bytes < SEGMENT_HEAD)
+    if (bytes != SEGMENT_HEAD + SEGMENT_BYTES)
         return;
     ring->segment_address = ring->in->segment_address;
     snprintf(path, sizeof(path), "/proc/%u/fd/%d", ring->pid, ring->in->segment_fd);

@@ -15,11 +15,11 @@ int allreduce_exchange(const void *send, void *buffer, size_t count, struct data
     int size = comm->size, rank = comm->rank, started = 0, error = 0, waited;
     struct request **requests = memory_get_raw((size_t)size * sizeof(struct request *));
     const void *own = send == IN_PLACE ? buffer : send;
-    ptrdiff_t each = (ptrdiff_t)count * type->extent;
     struct scratch operands;
+    ptrdiff_t each;
     char *sum;
 
-    scratch_take(&operands, type, count * (size_t)size);
+    scratch_take_operands(&operands, type, count, (size_t)size, &each);
     sum = operands.at + each * (size - 1);
     for (int i = 0; i < size && !error; i++)
         if (i != rank)

@@ -47,7 +47,7 @@ struct shared shared_begin(const void *buffer, size_t count, struct datatype *ty
     size_t bytes = count * type->size;
     void *copy = NULL;
 
-    if (bytes > core.eager && comm->size > 2) {
+    if (bytes > core.eager && comm->one_node && comm->size > 2) {
         core_lock();
         copy = am_segment_take(core.am, bytes);
         core_unlock();

@@ -17,6 +17,7 @@ struct pieces {
     size_t each;  /* elements of a piece; of the last one maybe fewer */
     size_t number;
     struct datatype *type;
+    ptrdiff_t apart; /* bytes from one rank's operand to the next */
 };
 
 static struct pieces pieces_of(size_t count, struct datatype *type)
@@ -48,7 +49,7 @@ static char *operand_of(int rank, const struct pieces *pieces, void *recv,
 {
     if (rank == comm->size - 1)
         return recv;
-    return others->at + (ptrdiff_t)pieces->count * rank * pieces->type->extent;
+    return others->at + pieces->apart * rank;
 }
 
 static int combine(const void *own, void *recv, const struct pieces *pieces,
@@ -83,15 +84,16 @@ static int combine(const void *own, void *recv, const struct pieces *pieces,
     return error;
 }
 
-static int receive_and_combine(const void *own, void *recv, const struct pieces *pieces,
-                               struct op *op, int root, struct comm *comm)
+static int receive_and_combine(const void *own, void *recv, struct pieces *pieces, struct op *op,
+                               int root, struct comm *comm)
 {
     struct request **requests = memory_get_raw(pieces->number * (size_t)comm->size *
                                                sizeof(struct request *));
     int started = 0, error = 0, combined;
     struct scratch others;
 
-    scratch_take(&others, pieces->type, pieces->count * (size_t)(comm->size - 1));
+    scratch_take_operands(&others, pieces->type, pieces->count, (size_t)comm->size - 1,
+                          &pieces->apart);
     for (size_t piece = 0; piece < pieces->number && !error; piece++)
         for (int rank = comm->size - 1; rank >= 0 && !error; rank--)
             if (rank != root)

@@ -18,13 +18,14 @@ int reduce_scatter_linear(const void *send, void *recv, const int *counts, size_
     size_t own = counts ? (size_t)counts[rank] : each;
     const char *data = send == IN_PLACE ? recv : send, *mine = data;
     struct scratch parts;
+    ptrdiff_t apart;
     char *sum;
 
-    scratch_take(&parts, type, own * (size_t)size);
+    scratch_take_operands(&parts, type, own, (size_t)size, &apart);
     for (int i = 0; i < size && !error; i++)
         if (i != rank && own)
-            error = coll_recv_start(parts.at + (ptrdiff_t)own * i * type->extent, own, type, i,
-                                    TAG_REDUCE_SCATTER, comm, &requests[started++]);
+            error = coll_recv_start(parts.at + apart * i, own, type, i, TAG_REDUCE_SCATTER, comm,
+                                    &requests[started++]);
     for (int i = 0; i < size && !error; i++) {
         size_t count = counts ? (size_t)counts[i] : each;
 
@@ -38,10 +39,10 @@ int reduce_scatter_linear(const void *send, void *recv, const int *counts, size_
     waited = coll_waitall(started, requests);
     error = error ? error : waited;
     if (!error && own) {
-        datatype_copy(type, parts.at + (ptrdiff_t)own * rank * type->extent, mine, own);
-        sum = parts.at + (ptrdiff_t)own * (size - 1) * type->extent;
+        datatype_copy(type, parts.at + apart * rank, mine, own);
+        sum = parts.at + apart * (size - 1);
         for (int i = size - 2; i >= 0 && !error; i--)
-            error = op_reduce(op, parts.at + (ptrdiff_t)own * i * type->extent, sum, own, type);
+            error = op_reduce(op, parts.at + apart * i, sum, own, type);
         if (!error)
             datatype_copy(type, recv, sum, own);
     }

@@ -36,6 +36,21 @@ static inline void scratch_take(struct scratch *scratch, const struct datatype *
     scratch->at = (scratch->allocated ? (char *)scratch->allocated : scratch->small) - first;
 }
 
+/* Room for `number` operands of `count` elements each, side by side. They lie *apart bytes from one another: more than their extents where
+ * the type's elements reach beyond these, and would get in each other's way. */
+static inline void scratch_take_operands(struct scratch *scratch, const struct datatype *type,
+                                         size_t count, size_t number, ptrdiff_t *apart)
+{
+    ptrdiff_t first;
+    size_t span = (elements_span(type, count, &first) + 15) & ~(size_t)15; /* for any element */
+
+    scratch->allocated = NULL;
+    if (span * number > sizeof(scratch->small))
+        scratch->allocated = memory_get_raw(span * number);
+    scratch->at = (scratch->allocated ? (char *)scratch->allocated : scratch->small) - first;
+    *apart = (ptrdiff_t)span;
+}
+
 static inline void scratch_drop(struct scratch *scratch)
 {
     free(scratch->allocated);

@@ -424,7 +424,7 @@ int send_start(enum send_mode mode, const void *buffer, size_t count, struct dat
 
 /* A short message of a collective call, without a request. False: it has to be one. Hot. */
 static inline bool coll_send_plain(const void *buffer, size_t count, const struct datatype *type,
-                                   int dest, int tag, struct comm *comm, bool counted)
+                                   int dest, int tag, struct comm *comm)
 {
     size_t length = count * type->size;
     int error;
@@ -434,7 +434,6 @@ static inline bool coll_send_plain(const void *buffer, size_t count, const struc
     core_lock();
     error = eager_send_called(comm, dest, tag, call_of_tag(comm, tag),
                               (const char *)buffer + type->true_lb, length);
-    core.completed += counted && error == 0;
     core_unlock();
     return likely(error == 0);
 }
@@ -442,7 +441,7 @@ static inline bool coll_send_plain(const void *buffer, size_t count, const struc
 int coll_send(const void *buffer, size_t count, struct datatype *type, int dest, int tag,
               struct comm *comm)
 {
-    if (likely(coll_send_plain(buffer, count, type, dest, tag, comm, false)))
+    if (likely(coll_send_plain(buffer, count, type, dest, tag, comm)))
         return 0;
     return send_wait(SEND_STANDARD, buffer, count, type, dest, tag, comm,
                      REQUEST_COLLECTIVE_CONTEXT);
@@ -451,7 +450,10 @@ int coll_send(const void *buffer, size_t count, struct datatype *type, int dest,
 static int coll_start(const void *buffer, size_t count, struct datatype *type, int dest, int tag,
                       struct comm *comm, uint8_t flags, struct request **made)
 {
-    if (coll_send_plain(buffer, count, type, dest, tag, comm, true)) {
+    if (coll_send_plain(buffer, count, type, dest, tag, comm)) {
+        core_lock();
+        core.completed++;
+        core_unlock();
         *made = &request_sent;
         return 0;
     }

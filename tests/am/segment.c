@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "am/link/ring_private.h"
@@ -148,6 +149,18 @@ START_TEST(there_is_one_piece)
 }
 END_TEST
 
+/* The signal of a file that becomes too large would end the process. */
+START_TEST(a_limit_of_file_size_is_minded)
+{
+    struct rlimit limit;
+
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = MOST;
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    ck_assert_ptr_null(am_segment_take(job.am[0], 1));
+}
+END_TEST
+
 START_TEST(nothing_beside_it_is_a_part)
 {
     uint8_t *piece = am_segment_take(job.am[0], LENGTH);
@@ -177,6 +190,7 @@ enum lie {
     LIE_NONCE,
     LIE_SIZE,
     LIE_SHORT,
+    LIE_LONG,
     LIES
 };
 
@@ -207,6 +221,13 @@ START_TEST(a_lie_is_copied_around)
         told->segment_bytes = UINT32_MAX;
     if (_i == LIE_SHORT)
         told->segment_bytes = 1;
+    if (_i == LIE_LONG) { /* we would have to find memory for all of it */
+        other = told->segment_fd = memfd_create("other", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        told->segment_bytes = 64 << 20;
+        ck_assert_int_eq(ftruncate(other, told->segment_bytes), 0);
+        ck_assert_int_eq(pwrite(other, &told->nonce, sizeof(told->nonce), 0), sizeof(told->nonce));
+        ck_assert_int_eq(fcntl(other, F_ADD_SEALS, F_SEAL_SHRINK), 0);
+    }
     fill(piece, (unsigned)_i);
     gets(1, piece, false);
     gets(1, piece, false);
@@ -227,6 +248,7 @@ int main(void)
     tcase_add_checked_fixture(node, open_node, close_node);
     tcase_add_test(node, peers_read_it_by_themselves);
     tcase_add_test(node, there_is_one_piece);
+    tcase_add_test(node, a_limit_of_file_size_is_minded);
     tcase_add_test(node, nothing_beside_it_is_a_part);
     tcase_add_loop_test(node, a_lie_is_copied_around, 0, LIES);
     suite_add_tcase(suite, node);

@@ -345,6 +345,57 @@ static void gaps(int root)
     MPI_Type_free(&every_second);
 }
 
+/* Elements of two integers, the second FAR behind the first, and an extent of one integer: they lie in one another's gaps, and an operand
+ * is longer than its extents say. */
+enum { FAR = 4000 };
+
+static void sum_far(void *in, void *inout, int *count, MPI_Datatype *type)
+{
+    const int *operand = in;
+    int *sum = inout;
+
+    for (int i = 0; i < *count; i++) {
+        sum[i] += operand[i];
+        sum[FAR + i] += operand[FAR + i];
+    }
+}
+
+static void require_sum(const int *sum, int count, int first)
+{
+    for (int i = 0; i < count; i++) {
+        int all = 1000 * world_size * (world_size + 1) / 2;
+
+        require(sum[i] == all + world_size * (first + i));
+        require(sum[FAR + i] == all + world_size * (FAR + first + i));
+    }
+}
+
+static void interleaved(int count)
+{
+    int each = count / world_size;
+    MPI_Datatype two, type;
+    MPI_Op op;
+
+    MPI_Type_vector(2, 1, FAR, MPI_INT, &two);
+    MPI_Type_create_resized(two, 0, sizeof(int), &type);
+    MPI_Type_commit(&type);
+    MPI_Op_create(sum_far, 1, &op);
+    for (int i = 0; i < 2 * FAR; i++)
+        a[i] = 1000 * (world_rank + 1) + i;
+    MPI_Allreduce(a, b, count, type, op, MPI_COMM_WORLD);
+    require_sum(b, count, 0);
+    for (int root = 0; root < world_size; root++) {
+        MPI_Reduce(a, b, count, type, op, root, MPI_COMM_WORLD);
+        if (world_rank == root)
+            require_sum(b, count, 0);
+    }
+    MPI_Reduce_scatter_block(a, b, each, type, op, MPI_COMM_WORLD);
+    require_sum(b, each, each * world_rank);
+    MPI_Op_free(&op);
+    MPI_Type_free(&type);
+    MPI_Type_free(&two);
+}
+
 /* Time Warp's virtual time: a stream of tiny reductions. */
 static void stream(void)
 {
@@ -381,6 +432,9 @@ int main(int argc, char **argv)
     ordered(1);
     ordered(100);
     ordered(4000);
+    interleaved(1);
+    interleaved(40);
+    interleaved(FAR);
     stream();
     MPI_Op_create(larger, 1, &op);
     for (int count = 1; count <= 1000; count *= 10) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * What tests/mpi/leaks.py looks at: without an argument everything is freed, with one, things are left behind on rank 1.
+ * What tests/mpi/leaks.py looks at: without an argument everything is freed, with "leave", things are left behind on
+ * rank 1; with "barrier", a collective call is the last one.
  */
 #include "mpi_test.h"
 
@@ -40,6 +41,10 @@ int main(int argc, char **argv)
     MPI_Op op;
 
     test_start(&argc, &argv);
+    if (leaves && strcmp(argv[1], "barrier") == 0) {
+        MPI_Barrier(MPI_COMM_WORLD);
+        return MPI_Finalize();
+    }
     everything(&comm, &group, &type, &op, &handler, &info);
     MPI_Recv_init(&value, 1, MPI_INT, 0, 3, comm, &init);
     MPI_Isend(&value, 1, MPI_INT, 1 - world_rank, 5, comm, &request);

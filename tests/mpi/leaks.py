@@ -20,8 +20,8 @@ the info of MPI_Info_create was not freed
 """
 
 
-def said(*arguments):
-    run = subprocess.run([sys.argv[1], "--oversubscribe", "-n", "2", *arguments], timeout=60,
+def said(*arguments, ranks=2):
+    run = subprocess.run([sys.argv[1], "--oversubscribe", "-n", str(ranks), *arguments], timeout=60,
                          stderr=subprocess.PIPE, text=True)
     assert run.returncode == 0, run
     return run.stderr.splitlines()
@@ -32,6 +32,9 @@ def main():
     assert said(program) == []
     assert said("--check", program) == [], said("--check", program)
     assert said(program, "leave") == []
+    # One has left the last call while others are still in it.
+    for ranks in 2, 3, 4, 3, 2:
+        assert said("--check", program, "barrier", ranks=ranks) == []
     lines = said("--check", program, "leave")
     found = []
     for line in lines:
