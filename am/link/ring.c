@@ -534,8 +534,7 @@ static void ring_close_link(struct ring_transport *rings, struct ring_link *ring
         region_close(&ring->out_region);
     if (ring->in && ring->in != ring->out)
         region_close(&ring->in_region);
-    if (ring->segment.base)
-        region_close(&ring->segment);
+    region_close(&ring->segment);
     free(ring);
 }
 
@@ -562,8 +561,7 @@ static void ring_close(struct am_transport *transport)
     for (uint32_t peer = 0; peer < am_size(transport->am); peer++)
         if (rings->by_peer[peer])
             ring_close_link(rings, rings->by_peer[peer]);
-    if (rings->segment.base)
-        region_close(&rings->segment);
+    region_close(&rings->segment);
     grants_close(rings->grants);
     free(rings->neighbour);
     free(rings->by_peer);
@@ -614,5 +612,6 @@ struct am_transport *ring_open(struct am *am)
         return NULL;
     }
     rings->nonce = am->job.incarnation;
+    rings->segment.fd = -1;
     return &rings->transport;
 }

@@ -15,7 +15,8 @@
 #include "am/link/ring_private.h"
 
 enum {
-    SEGMENT_BYTES = 1 << 20, /* beyond that one copy more is one too many: docs/ring.md */
+    SEGMENT_BYTES =
+        1 << 20, /* as long as was measured; such a broadcast still takes half of the time */
     SEGMENT_HEAD = 4096,
 };
 
