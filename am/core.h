@@ -86,6 +86,7 @@ struct am {
     uint64_t sleeps;
     uint64_t looks;      /* at the control stream, each a system call */
     uint64_t apart_next; /* ns: when apart.c looks next */
+    uint32_t yields;     /* of waits, with more ranks than cores */
     uint64_t moves;      /* to another processor, by apart.c */
     uint64_t stirs;      /* polls in which a link moved, though it may have handed nothing up */
     uint64_t events;     /* polls that handled something, with AM_THREADS */
@@ -166,6 +167,8 @@ void wait_open(struct am *am);
 
 /* From a wait that began at `start`, now and then, where the node has a processor for each rank. */
 void apart_look(struct am *am, uint64_t start, uint64_t now);
+/* After each yield of a wait, where it has not. */
+void apart_yielded(struct am *am);
 
 /* ---- am/link/ring.c ------------------------------------------------------------------------------- */
 
@@ -176,6 +179,14 @@ int ring_bell(struct am_transport *transport, uint32_t peer, int memory, int eve
 /* Was a peer that is awake, or (`rung`) was woken and has not run since, last seen on `processor`? And where are `others`? */
 bool ring_neighbours(const struct am_transport *transport, int processor, bool rung,
                      cpu_set_t *others);
+/* How many of the node's other ranks were last seen on each of CPU_SETSIZE processors, and which is the last. False: not all of them
+ * are known. */
+struct census {
+    uint32_t ranks[CPU_SETSIZE], last[CPU_SETSIZE];
+};
+bool ring_census(const struct am_transport *transport, struct census *census);
+/* Ask `process`, whose bell we have, to go to `processor`. */
+void ring_invite(struct am_transport *transport, uint32_t process, size_t processor);
 
 /* ---- am/link/ring_segment.c --------------------------------------------------------------------------- */
 

@@ -139,10 +139,12 @@ static int sleep_on_all(struct am *am, uint64_t deadline)
 }
 
 /* Let go of the core for a moment: to the core's other half, or to the ranks that share it. */
-static inline void spin_pause(const struct am *am)
+static inline void spin_pause(struct am *am)
 {
-    if (unlikely(am->job.ranks > am->job.cores))
+    if (unlikely(am->job.ranks > am->job.cores)) {
         sched_yield();
+        apart_yielded(am);
+    }
 #if defined(__x86_64__) || defined(__i386__)
     else
         __builtin_ia32_pause();

@@ -496,6 +496,13 @@ static void ring_wake(struct am_transport *transport)
     rings->asleep = false;
 }
 
+/* The bell of a peer that may share a processor with us; NULL: it cannot, or we do not have it yet. */
+static struct bell_page *neighbour_page(const struct am_transport *transport,
+                                        const struct ring_link *ring)
+{
+    return ring->granted || ring->bell.page == transport->am->bell.page ? NULL : ring->bell.page;
+}
+
 bool ring_neighbours(const struct am_transport *transport, int processor, bool rung,
                      cpu_set_t *others)
 {
@@ -504,10 +511,10 @@ bool ring_neighbours(const struct am_transport *transport, int processor, bool r
 
     CPU_ZERO(others);
     for (uint32_t i = 0; i < rings->actives; i++) {
-        const struct bell_page *page = rings->active[i]->bell.page;
+        const struct bell_page *page = neighbour_page(transport, rings->active[i]);
         uint32_t state, at;
 
-        if (!page || page == transport->am->bell.page || rings->active[i]->granted)
+        if (!page)
             continue;
         state = __atomic_load_n(&page->asleep, __ATOMIC_RELAXED);
         at = __atomic_load_n(&page->processor, __ATOMIC_RELAXED) - 1;
@@ -519,6 +526,38 @@ bool ring_neighbours(const struct am_transport *transport, int processor, bool r
             shared |= state == BELL_AWAKE || rung;
     }
     return shared;
+}
+
+bool ring_census(const struct am_transport *transport, struct census *census)
+{
+    const struct ring_transport *rings = ring_transport(transport);
+    uint32_t known = 1; /* this one */
+
+    memset(census, 0, sizeof(*census));
+    for (uint32_t i = 0; i < rings->actives; i++) {
+        const struct bell_page *page = neighbour_page(transport, rings->active[i]);
+        uint32_t peer = rings->active[i]->link.peer, at;
+
+        if (!page)
+            continue;
+        at = __atomic_load_n(&page->processor, __ATOMIC_RELAXED) - 1;
+        if (at >= CPU_SETSIZE)
+            return false;
+        census->ranks[at]++;
+        if (census->last[at] < peer)
+            census->last[at] = peer;
+        known++;
+    }
+    return known == transport->am->job.ranks;
+}
+
+void ring_invite(struct am_transport *transport, uint32_t process, size_t processor)
+{
+    struct ring_link *ring = ring_transport(transport)->by_peer[process];
+    uint32_t invited = (uint32_t)processor + 1;
+
+    if (__atomic_load_n(&ring->bell.page->invited, __ATOMIC_RELAXED) != invited)
+        __atomic_store_n(&ring->bell.page->invited, invited, __ATOMIC_RELAXED);
 }
 
 static void ring_close_link(struct ring_transport *rings, struct ring_link *ring)

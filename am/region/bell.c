@@ -91,6 +91,15 @@ int bell_tell_processor(struct bell *bell)
     return processor;
 }
 
+int bell_invited(struct bell *bell)
+{
+    uint32_t invited = __atomic_load_n(&bell->page->invited, __ATOMIC_RELAXED);
+
+    if (invited != 0)
+        __atomic_store_n(&bell->page->invited, 0, __ATOMIC_RELAXED);
+    return invited <= CPU_SETSIZE ? (int)invited - 1 : -1;
+}
+
 void bell_sleep(struct bell *bell)
 {
     __atomic_store_n(&bell->page->asleep, BELL_ASLEEP, __ATOMIC_SEQ_CST);

@@ -41,6 +41,8 @@ struct bell_page {
     /* Where the owner was when it last waited: 1 + the processor's number, or 0. Written when it changes only, for a sender reads
      * this line at every message. */
     uint32_t processor;
+    /* Where it had better go: 1 + the number of a processor with fewer ranks, from a peer that has counted them; or 0. */
+    uint32_t invited;
 };
 
 enum bell_state {
@@ -75,6 +77,8 @@ void bell_wake(struct bell *bell);
 
 /* The owner: say where one waits. Returns the processor, or -1: unknown. */
 int bell_tell_processor(struct bell *bell);
+/* Where a peer has invited us to since the last call, or -1. */
+int bell_invited(struct bell *bell);
 
 /* Ring out of line: `asleep` was seen. */
 void bell_ring_slow(struct bell *bell);

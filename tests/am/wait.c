@@ -7,6 +7,7 @@
  */
 #include <check.h>
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -403,6 +404,123 @@ START_TEST(two_ranks_do_not_share_a_processor)
 }
 END_TEST
 
+/* ---- more ranks than cores --------------------------------------------------------------------------------- */
+
+static cpu_set_t processors; /* that the test may use */
+
+static int other_than(int processor)
+{
+    for (int i = 0; i < CPU_SETSIZE; i++)
+        if (i != processor && CPU_ISSET((size_t)i, &processors))
+            return i;
+    return processor;
+}
+
+/* `self` waits long enough to count, while its peer's bell says that it is on processor `at`, and its own that it is `invited`
+ * (-1: no word). Returns whether it moved; it may use the same processors as before. */
+static bool moves(unsigned self, int at, int invited)
+{
+    struct am *am = job.am[self];
+    struct bell_page *peer = job.am[1 - self]->bell.page;
+    uint64_t before = am->moves;
+    uint32_t yields = am->yields;
+    cpu_set_t allowed, after;
+
+    ck_assert_int_eq(sched_getaffinity(0, sizeof(allowed), &allowed), 0);
+    peer->processor = (uint32_t)(at + 1);
+    am->bell.page->invited = (uint32_t)(invited + 1);
+    for (int i = 0; i < 1000 && am->yields - yields < 300; i++)
+        ck_assert_int_eq(am_wait(am, am_now(am) + 1000000), 0);
+    ck_assert_uint_ge(am->yields - yields, 300);
+    ck_assert_uint_eq(am->bell.page->invited, 0);
+    ck_assert_int_eq(sched_getaffinity(0, sizeof(after), &after), 0);
+    ck_assert(CPU_EQUAL(&after, &allowed));
+    return am->moves > before;
+}
+
+static void open_crowd(void)
+{
+    ck_assert_int_eq(sched_getaffinity(0, sizeof(processors), &processors), 0);
+    open_sleepers(false);
+    for (unsigned i = 0; i < 2; i++) {
+        job.am[i]->spin = 10000000;
+        job.am[i]->job.ranks = 2;
+        job.am[i]->job.cores = 1;
+    }
+}
+
+/* The last of those who share a processor moves, and is asked to by the others. */
+START_TEST(a_crowd_disperses)
+{
+    struct bell_page *last;
+    bool several, moved = false, invited = false;
+
+    open_crowd();
+    several = CPU_COUNT(&processors) > 1;
+    last = job.am[1]->bell.page;
+    /* The kernel may move us as well: so there are several trials. */
+    for (int i = 0; i < 100 && !moved; i++)
+        moved = moves(1, sched_getcpu(), -1);
+    ck_assert(moved == several);
+    for (int i = 0; i < 100 && !invited; i++) {
+        int here = sched_getcpu();
+
+        last->invited = 0;
+        ck_assert(!moves(0, here, -1));
+        invited = last->invited != 0;
+        if (invited)
+            ck_assert_int_eq((int)last->invited - 1, other_than(here));
+    }
+    ck_assert(invited == several);
+    fixture_close(&job);
+}
+END_TEST
+
+/* Who does not know where everybody is leaves things as they are; so does one who finds them even. */
+START_TEST(who_cannot_count_stays)
+{
+    open_crowd();
+    for (unsigned self = 0; self < 2; self++) {
+        struct bell_page *peer = job.am[1 - self]->bell.page;
+
+        peer->invited = 0;
+        ck_assert(!moves(self, -1, -1));
+        ck_assert(!moves(self, CPU_SETSIZE, -1));
+        ck_assert(!moves(self, CPU_SETSIZE - 1, -1)); /* one here, one elsewhere */
+        job.am[self]->job.ranks = 3;
+        ck_assert(!moves(self, sched_getcpu(), -1));
+        job.am[self]->job.ranks = 2;
+        ck_assert_uint_eq(peer->invited, 0);
+    }
+    fixture_close(&job);
+}
+END_TEST
+
+START_TEST(an_invitation_is_followed_where_it_may_be)
+{
+    cpu_set_t one;
+    bool moved = false;
+    int here;
+
+    open_crowd();
+    for (int i = 0; i < 100 && !moved; i++)
+        moved = moves(0, CPU_SETSIZE - 1, other_than(sched_getcpu()));
+    ck_assert(moved == (CPU_COUNT(&processors) > 1));
+    ck_assert_uint_le(job.am[0]->moves, 1);
+    ck_assert(!moves(0, CPU_SETSIZE - 1, CPU_SETSIZE - 1)); /* there is none, or it is not ours */
+    ck_assert(!moves(0, CPU_SETSIZE - 1, CPU_SETSIZE));
+    ck_assert(!moves(0, CPU_SETSIZE - 1, INT_MAX - 1));
+    here = sched_getcpu();
+    CPU_ZERO(&one);
+    CPU_SET((size_t)here, &one);
+    ck_assert_int_eq(sched_setaffinity(0, sizeof(one), &one), 0);
+    ck_assert(!moves(0, CPU_SETSIZE - 1, other_than(here)));
+    ck_assert(!moves(1, here, -1)); /* nor is there anywhere to go */
+    sched_setaffinity(0, sizeof(processors), &processors);
+    fixture_close(&job);
+}
+END_TEST
+
 /* ---- a clock that is slow ------------------------------------------------------------------------------ */
 
 static uint64_t clock_now, clock_takes;
@@ -457,6 +575,9 @@ int main(void)
     tcase_add_test(waiting, a_wait_ends_when_the_agent_dies);
     tcase_add_test(waiting, a_wait_is_awake_while_a_peer_copies);
     tcase_add_test(waiting, two_ranks_do_not_share_a_processor);
+    tcase_add_test(waiting, a_crowd_disperses);
+    tcase_add_test(waiting, who_cannot_count_stays);
+    tcase_add_test(waiting, an_invitation_is_followed_where_it_may_be);
     tcase_add_test(waiting, what_polls_looks_seldom_at_a_slow_clock);
     suite_add_tcase(suite, waiting);
     runner = srunner_create(suite);
