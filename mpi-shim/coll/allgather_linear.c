@@ -58,7 +58,7 @@ static int exchange_with_all(const void *send, size_t count, struct datatype *ty
     for (int i = 1; i < size && !error; i++) {
         int to = rank + i >= size ? rank + i - size : rank + i;
 
-        error = (sent.copied ? coll_send_each_start : coll_send_start)(
+        error = (sent.copied ? coll_offer_start : coll_send_start)(
             sent.buffer, sent.count, sent.type, to, TAG_ALLGATHER, comm, &requests[started++]);
     }
     waited = coll_waitall(started, requests);

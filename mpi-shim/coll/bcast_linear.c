@@ -31,8 +31,8 @@ int bcast_linear(void *buffer, size_t count, struct datatype *type, int root, st
     sent = shared_begin(buffer, count, type, comm);
     for (int i = 0; i < comm->size && !error; i++)
         if (i != root)
-            error = coll_send_each_start(sent.buffer, sent.count, sent.type, i, TAG_BCAST, comm,
-                                         &requests[started++]);
+            error = coll_offer_start(sent.buffer, sent.count, sent.type, i, TAG_BCAST, comm,
+                                     &requests[started++]);
     waited = coll_waitall(started, requests);
     shared_end(&sent);
     free(requests);

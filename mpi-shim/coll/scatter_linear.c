@@ -30,8 +30,8 @@ static int scatter(const void *send, const int *counts, const int *displacements
         size_t elements = counts ? (size_t)counts[i] : count;
 
         if (i != root) {
-            error = coll_send_each_start(at, elements, send_type, i, TAG_SCATTER, comm,
-                                         &requests[started++]);
+            error = coll_offer_start(at, elements, send_type, i, TAG_SCATTER, comm,
+                                     &requests[started++]);
         } else {
             own = at;
             own_count = elements;

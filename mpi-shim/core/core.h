@@ -360,9 +360,10 @@ int coll_sendrecv_replace(void *buffer, size_t count, struct datatype *type, int
 /* Nonblocking; ended by coll_waitall. */
 int coll_send_start(const void *buffer, size_t count, struct datatype *type, int dest, int tag,
                     struct comm *comm, struct request **request);
-/* The same for a root that sends to all others: they copy a long message by themselves, at the same time, where they may. */
-int coll_send_each_start(const void *buffer, size_t count, struct datatype *type, int dest, int tag,
-                         struct comm *comm, struct request **request);
+/* The same where a root sends to all others, or they to it: who receives a long message copies it by himself, where he may, and waits
+ * for no sender's turn. */
+int coll_offer_start(const void *buffer, size_t count, struct datatype *type, int dest, int tag,
+                     struct comm *comm, struct request **request);
 int coll_recv_start(void *buffer, size_t count, struct datatype *type, int source, int tag,
                     struct comm *comm, struct request **request);
 

@@ -467,8 +467,8 @@ int coll_send_start(const void *buffer, size_t count, struct datatype *type, int
     return coll_start(buffer, count, type, dest, tag, comm, REQUEST_ATTENDED, made);
 }
 
-int coll_send_each_start(const void *buffer, size_t count, struct datatype *type, int dest, int tag,
-                         struct comm *comm, struct request **made)
+int coll_offer_start(const void *buffer, size_t count, struct datatype *type, int dest, int tag,
+                     struct comm *comm, struct request **made)
 {
     return coll_start(buffer, count, type, dest, tag, comm, comm->size == 2 ? REQUEST_ATTENDED : 0,
                       made);
