@@ -71,6 +71,8 @@ static void am_free(struct am *am)
     if (am->ring)
         am->ring->ops->close(am->ring);
     transfer_close(am);
+    for (uint32_t i = 0; am->peers && i < am->job.size; i++)
+        free(am->peers[i].ways);
     bell_close(&am->bell);
     pthread_cond_destroy(&am->progressed);
     pthread_mutex_destroy(&am->lock);

@@ -43,6 +43,7 @@ struct peer {
     bool down;
     bool no_read; /* its link copies nothing by itself: tried */
     bool no_write;
+    struct ways *ways; /* NULL until the first get from its attended memory */
 };
 
 struct am_table; /* am/transfer.c */
@@ -83,6 +84,8 @@ struct am {
     bool fenced;   /* barrier_out has come */
     uint64_t spin; /* ns before am_wait sleeps: AM_SPIN, AM_SPIN_DOMAIN, or a test's choice */
     uint32_t polls_per_clock; /* of a wait */
+    bool slow_clock;          /* a look takes longer than some polls */
+    bool always_copies;       /* the user wants no stream where a copy is possible */
     uint64_t sleeps;
     uint64_t looks;      /* at the control stream, each a system call */
     uint64_t apart_next; /* ns: when apart.c looks next */

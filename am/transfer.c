@@ -7,9 +7,9 @@
  * pieces (CORE_CHUNK); the getter then sends CORE_GOT, which runs the handler at the owner. A put asks the peer to
  * get: CORE_PUT carries the handler along, and CORE_PUT_DONE comes back.
  *
- * One copy is not the fastest. For each page the kernel looks it up and pins it, and one processor does it all; streamed through a ring
- * that stays in the caches, the bytes are copied twice, by two processors at once. docs/ring.md has what was measured. But a stream
- * wants the owner to poll: so it is for memory that is AM_ATTENDED, and anybody else's is copied while he computes.
+ * One copy need not be the fastest. For each page the kernel looks it up and pins it, and one processor does it all; streamed through a
+ * ring that stays in the caches, the bytes are copied twice, by two processors at once. docs/ring.md has what was measured, and way.c
+ * finds out. But a stream wants the owner to poll: so it is for memory that is AM_ATTENDED, and anybody else's is copied while he computes.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "am/core.h"
+#include "am/way.h"
 
 /* The handler that runs in the peer when a transfer has ended; travels as a payload. */
 struct finish {
@@ -76,6 +77,7 @@ struct entry {
     /* ENTRY_GET: the peer's name for the put that this get serves */
     uint64_t put_name;
     bool for_put;
+    uint64_t began; /* ENTRY_GET: when, in ns, if the stream is to be measured; or 0 */
 };
 
 /* A table of entries that are named by (index, generation) in 32 bits. */
@@ -85,6 +87,9 @@ enum {
 };
 
 #define NONE UINT32_MAX /* no entry; no handler */
+
+/* In the key of an exposure, above its name: its owner attends to it, and would stream it. */
+#define KEY_ATTENDED (UINT64_C(1) << 32)
 
 struct am_table {
     struct entry **entry;
@@ -144,6 +149,7 @@ static struct entry *entry_new(struct am *am, enum entry_kind kind, uint32_t pee
     entry->peer = peer;
     entry->done_bytes = 0;
     entry->acknowledged = entry->got = entry->for_put = false;
+    entry->began = 0;
     entry->streams = NULL;
     entry->pack = NULL;
     entry->unpack = NULL;
@@ -168,9 +174,12 @@ static void entry_free(struct entry *entry)
 
 int transfer_open(struct am *am)
 {
+    const char *copy = getenv("CARAVAN_SINGLE_COPY");
+
     am->transfers = calloc(1, sizeof(struct am_table));
     if (!am->transfers)
         return -ENOMEM;
+    am->always_copies = copy && strcmp(copy, "yes") == 0;
     am->transfers->free = NONE;
     return 0;
 }
@@ -195,6 +204,7 @@ int am_expose(struct am *am, uint32_t peer, void *base, size_t length, unsigned 
               struct am_memory *memory)
 {
     bool attended = access == (AM_READ | AM_ATTENDED);
+    bool streams = attended && length <= STREAM_MOST && peer != am_self(am);
     struct entry *entry;
 
     if (unlikely(peer >= am->job.size || (access & ~(unsigned)(AM_READ | AM_WRITE) && !attended)))
@@ -205,14 +215,13 @@ int am_expose(struct am *am, uint32_t peer, void *base, size_t length, unsigned 
     entry->base = base;
     entry->length = length;
     entry->access = access;
-    /* A base of 0 tells the peer that there is nothing to copy by itself. */
-    if (attended && length <= STREAM_MOST && peer != am_self(am))
-        base = NULL;
     entry->lent = base && !am->job.domu && peer != am_self(am) && am_node(am, peer) == am->job.node
                       ? length
                       : 0;
     am->lent += entry->lent;
-    *memory = (struct am_memory){.base = (uintptr_t)base, .key = entry_name(entry)};
+    /* A base of 0 tells the peer that there is nothing to copy by itself. */
+    *memory = (struct am_memory){.base = (uintptr_t)base,
+                                 .key = entry_name(entry) | (streams ? KEY_ATTENDED : 0)};
     return 0;
 }
 
@@ -356,7 +365,8 @@ void am_conceal(struct am *am, const struct am_memory *memory)
     uint32_t index = memory->key & INDEX_MASK;
     struct entry *entry = index < am->transfers->count ? am->transfers->entry[index] : NULL;
 
-    if (!entry || entry->kind != ENTRY_EXPOSED || entry_name(entry) != memory->key)
+    if (!entry || entry->kind != ENTRY_EXPOSED ||
+        entry_name(entry) != (memory->key & ~KEY_ATTENDED))
         return;
     /* Streams that nobody can name any more end by themselves. */
     while (entry->streams) {
@@ -539,6 +549,8 @@ static int get_end(struct am *am, struct entry *get, int status)
 
     if (get->staged && status == 0)
         get->unpack(get->data, 0, get->staged, get->length);
+    if (get->began && status == 0)
+        way_took(am->peers[peer].ways, get->length, WAY_STREAM, am_now(am) - get->began);
     entry_free(get);
     if (status != -EHOSTDOWN) {
         struct finish nothing = {.handler = NONE};
@@ -714,9 +726,9 @@ static int get_start(struct am *am, uint32_t peer, const struct am_memory *sourc
         return result;
     }
     get->length = length;
-    get->key = source->key;
+    get->key = source->key & ~KEY_ATTENDED;
     {
-        uint64_t args[] = {source->key, offset, length, entry_name(get)};
+        uint64_t args[] = {get->key, offset, length, entry_name(get)};
 
         result = core_send(am, peer, CORE_GET, args, 4, NULL, 0);
     }
@@ -727,23 +739,51 @@ static int get_start(struct am *am, uint32_t peer, const struct am_memory *sourc
     return result;
 }
 
+/* How to get `length` bytes of memory that the peer attends to. *began: now, in ns, if it is to be measured; or 0, for there are
+ * others under way, or a look at the clock takes longer than what it would gain. */
+static enum way way_to_get(struct am *am, struct peer *peer, size_t length, uint64_t *began)
+{
+    *began = 0;
+    if (am->always_copies)
+        return WAY_COPY;
+    if (peer->no_read || am->slow_clock)
+        return WAY_STREAM;
+    if (unlikely(!peer->ways))
+        peer->ways = calloc(1, sizeof(*peer->ways));
+    if (unlikely(!peer->ways))
+        return WAY_STREAM;
+    if (am->gets)
+        return way_faster(peer->ways, length);
+    *began = am_now(am);
+    return way_next(peer->ways, length);
+}
+
 static int get(struct am *am, uint32_t peer, const struct am_memory *source, size_t offset,
                const struct place *target, size_t length, unsigned handler, const uint64_t *args,
                unsigned nargs, am_done *done, void *context)
 {
+    uint64_t base = source->base ? source->base + offset : 0, began = 0;
+    enum way way = WAY_COPY;
     struct finish finish;
     struct entry *started;
-    int result = transfer_begin(am, peer, source->base ? source->base + offset : 0, target, length,
-                                false, handler, args, nargs, &finish, done, context);
+    int result;
 
-    if (result != -EOPNOTSUPP)
+    if (base && source->key & KEY_ATTENDED && likely(peer < am->job.size))
+        way = way_to_get(am, &am->peers[peer], length, &began);
+    result = transfer_begin(am, peer, way == WAY_COPY ? base : 0, target, length, false, handler,
+                            args, nargs, &finish, done, context);
+    if (result != -EOPNOTSUPP) {
+        if (result == 0 && began)
+            way_took(am->peers[peer].ways, length, WAY_COPY, am_now(am) - began);
         return result;
+    }
     result = get_start(am, peer, source, offset, target, length, &started);
     if (result < 0)
         return result;
     started->finish = finish;
     started->done = done;
     started->context = context;
+    started->began = way == WAY_STREAM ? began : 0;
     return 0;
 }
 

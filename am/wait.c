@@ -48,6 +48,7 @@ void wait_open(struct am *am)
         before = now;
     }
     polls = least / POLL;
+    am->slow_clock = polls > POLLS_PER_CLOCK;
     am->polls_per_clock = polls < POLLS_PER_CLOCK        ? POLLS_PER_CLOCK
                           : polls > MOST_POLLS_PER_CLOCK ? MOST_POLLS_PER_CLOCK
                                                          : (uint32_t)polls;

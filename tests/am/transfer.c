@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "am/way.h"
 #include "tests/am/job_fixture.h"
 
 enum { BIG = 300000, EDGE = 64 };
@@ -280,15 +281,44 @@ static bool gets_alone(size_t all, size_t length, unsigned access)
     return copies() > before;
 }
 
-/* Whoever attends to his memory streams it, unless it is very much; of another one it is copied, whatever he does. */
-START_TEST(attended_memory_is_streamed)
+/* Attended memory comes the faster way, unless it is very much or the user wants one; any other is copied, where it may be. */
+START_TEST(attended_memory_comes_the_faster_way)
 {
     bool one_copy = strcmp(getenv("CARAVAN_SINGLE_COPY"), "yes") == 0;
+    struct am *am = job.am[0];
     struct am_memory memory;
+    struct ways *ways;
 
     ck_assert(gets_alone(BIG, BIG, AM_READ) == one_copy);
+    ck_assert(gets_alone(BIG, BIG, AM_READ | AM_ATTENDED) == one_copy);
+    am->always_copies = false;
+    am->slow_clock = true;
     ck_assert(!gets_alone(BIG, BIG, AM_READ | AM_ATTENDED));
-    ck_assert(!gets_alone(BIG, 1, AM_READ | AM_ATTENDED));
+    am->slow_clock = false;
+    for (int i = 0; i < 8; i++) /* each way is tried in turn, */
+        ck_assert(gets_alone(BIG, 70000, AM_READ | AM_ATTENDED) == (one_copy && i % 2));
+    ways = am->peers[1].ways;
+    if (one_copy) {
+        struct way_class *like = &ways->of[5]; /* 64 KiB to 128 */
+
+        ck_assert_uint_gt(like->cost[WAY_STREAM], 0); /* and measured; */
+        ck_assert_uint_gt(like->cost[WAY_COPY], 0);
+        for (int i = 0; i < 4; i++) { /* then the faster one taken. */
+            like->cost[WAY_STREAM] = i % 2 ? 1 : 1000000;
+            like->cost[WAY_COPY] = 1000;
+            like->since = 0;
+            ck_assert(gets_alone(BIG, 70000, AM_READ | AM_ATTENDED) == (i % 2 == 0));
+            ck_assert_uint_eq(like->since, 1);
+        }
+        am->gets++; /* beside others nothing is tried or measured */
+        *like = (struct way_class){.cost = {1000, 1}};
+        ck_assert(gets_alone(BIG, 70000, AM_READ | AM_ATTENDED));
+        ck_assert_uint_eq(like->cost[WAY_COPY], 1);
+        ck_assert_uint_eq(like->tried + like->since, 0);
+        am->gets--;
+    } else {
+        ck_assert_ptr_null(ways);
+    }
     ck_assert(gets_alone(5 << 20, 1000, AM_READ | AM_ATTENDED) == one_copy);
     /* It is not for puts. */
     ck_assert_int_eq(am_expose(job.am[1], 0, far, 100, AM_READ | AM_WRITE | AM_ATTENDED, &memory),
@@ -376,7 +406,7 @@ int main(void)
         tcase_add_loop_test(both[i], put_moves_exactly_these_bytes, 0, count);
         tcase_add_loop_test(both[i], get_packs_and_unpacks, 0, 4 * count);
         tcase_add_test(both[i], many_at_once);
-        tcase_add_test(both[i], attended_memory_is_streamed);
+        tcase_add_test(both[i], attended_memory_comes_the_faster_way);
         suite_add_tcase(suite, both[i]);
     }
     tcase_add_test(mediums, the_owner_refuses);

@@ -364,10 +364,12 @@ START_TEST(a_wait_is_awake_while_a_peer_copies)
     ck_assert_uint_eq(am->lent, 0);
     ck_assert_int_eq(am_wait(am, am_now(am) + 50000000), 0);
     ck_assert_uint_gt(am->sleeps, 0);
-    /* Its own copies are over at once, and attended memory is streamed. */
-    ck_assert_int_eq(am_expose(am, 0, lent, sizeof(lent), AM_READ, &memory), 0);
-    am_conceal(am, &memory);
     ck_assert_int_eq(am_expose(am, 1, lent, sizeof(lent), AM_READ | AM_ATTENDED, &memory), 0);
+    ck_assert_uint_eq(am->lent, sizeof(lent));
+    am_conceal(am, &memory);
+    ck_assert_uint_eq(am->lent, 0);
+    /* Its own copies are over at once. */
+    ck_assert_int_eq(am_expose(am, 0, lent, sizeof(lent), AM_READ, &memory), 0);
     ck_assert_uint_eq(am->lent, 0);
     am_conceal(am, &memory);
     fixture_close(&job);

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Intent: long messages come the faster way, whichever that is, and however often it changes; to know it costs little; what
+ * happens now and then, or with other lengths, misleads nobody.
+ */
+#include "am/way.h"
+
+#include <check.h>
+#include <stdbool.h>
+#include <string.h>
+
+static struct ways ways;
+
+/* Messages of `length` bytes of which each takes so many ns by either way. Returns what all took. */
+static uint64_t run(unsigned messages, size_t length, const uint64_t takes[WAYS])
+{
+    uint64_t all = 0;
+
+    for (unsigned i = 0; i < messages; i++) {
+        enum way way = way_next(&ways, length);
+
+        way_took(&ways, length, way, takes[way]);
+        all += takes[way];
+    }
+    return all;
+}
+
+/* As measured: cores that are near to each other, far, and very far. */
+static const uint64_t near[WAYS] = {1900, 5900}, far[WAYS] = {9300, 6400},
+                      very_far[WAYS] = {36000, 7000};
+
+START_TEST(a_stream_unless_a_copy_is_known_to_be_faster)
+{
+    memset(&ways, 0, sizeof(ways));
+    ck_assert_int_eq(way_faster(&ways, 65536), WAY_STREAM);
+    way_took(&ways, 65536, WAY_STREAM, 9300);
+    ck_assert_int_eq(way_faster(&ways, 65536), WAY_STREAM);
+    way_took(&ways, 65536, WAY_COPY, 6400);
+    ck_assert_int_eq(way_faster(&ways, 65536), WAY_COPY);
+    ck_assert_int_eq(way_faster(&ways, 131072), WAY_STREAM);
+}
+END_TEST
+
+START_TEST(the_faster_way_is_found)
+{
+    memset(&ways, 0, sizeof(ways));
+    run(8, 65536, near);
+    ck_assert_int_eq(way_faster(&ways, 65536), WAY_STREAM);
+    memset(&ways, 0, sizeof(ways));
+    run(8, 65536, far);
+    ck_assert_int_eq(way_faster(&ways, 65536), WAY_COPY);
+}
+END_TEST
+
+/* Trying the slower one takes at most a fiftieth of the time. */
+START_TEST(to_know_costs_little)
+{
+    const uint64_t *const cases[] = {near, far, very_far, (const uint64_t[]){500, 100000}};
+    const uint64_t *takes = cases[_i];
+    uint64_t least = takes[0] < takes[1] ? takes[0] : takes[1];
+
+    memset(&ways, 0, sizeof(ways));
+    run(8, 65536, takes);
+    ck_assert_uint_le(run(100000, 65536, takes), 102000 * least + takes[0] + takes[1]);
+}
+END_TEST
+
+/* When the cores come near, or go far, it is soon seen. */
+START_TEST(a_change_is_seen)
+{
+    memset(&ways, 0, sizeof(ways));
+    for (int round = 0; round < 10; round++) {
+        run(1000, 65536, near);
+        ck_assert_int_eq(way_faster(&ways, 65536), WAY_STREAM);
+        run(20, 65536, very_far);
+        ck_assert_int_eq(way_faster(&ways, 65536), WAY_COPY);
+        run(1000, 65536, very_far);
+        ck_assert_int_eq(way_faster(&ways, 65536), WAY_COPY);
+        run(400, 65536, near);
+        ck_assert_int_eq(way_faster(&ways, 65536), WAY_STREAM);
+        run(20, 65536, far);
+        ck_assert_int_eq(way_faster(&ways, 65536), WAY_COPY);
+    }
+    /* However slow it was. */
+    memset(&ways, 0, sizeof(ways));
+    run(2000, 65536, (const uint64_t[]){1000, 1000000});
+    ck_assert_int_eq(way_faster(&ways, 65536), WAY_STREAM);
+    run(30000, 65536, (const uint64_t[]){1000, 500});
+    ck_assert_int_eq(way_faster(&ways, 65536), WAY_COPY);
+}
+END_TEST
+
+/* A process that loses its core for a ms, at first or later. */
+START_TEST(what_is_rare_misleads_nobody)
+{
+    memset(&ways, 0, sizeof(ways));
+    way_took(&ways, 65536, way_next(&ways, 65536), 4000000);
+    way_took(&ways, 65536, way_next(&ways, 65536), 4000000);
+    run(6, 65536, near);
+    ck_assert_int_eq(way_faster(&ways, 65536), WAY_STREAM);
+    for (int i = 0; i < 100; i++) {
+        run(20, 65536, near);
+        way_took(&ways, 65536, WAY_STREAM, i % 2 ? UINT64_MAX / 1000 : 4000000);
+        ck_assert_int_eq(way_faster(&ways, 65536), WAY_STREAM);
+        way_took(&ways, 65536, WAY_COPY, 0);
+        ck_assert_int_eq(way_faster(&ways, 65536), WAY_STREAM);
+        run(200, 65536, near);
+    }
+}
+END_TEST
+
+/* Short ones may be streamed, and long ones copied, and the other way round. */
+START_TEST(lengths_are_told_apart)
+{
+    static const size_t lengths[] = {0, 1, 4095, 4096, 16384, 65536, 1 << 20, (size_t)1 << 40};
+
+    memset(&ways, 0, sizeof(ways));
+    for (unsigned i = 0; i < 8; i++) {
+        uint64_t unit = lengths[i] / 1000 + 1;
+
+        run(100, lengths[i],
+            i % 2 ? (const uint64_t[]){unit * 2, unit} : (const uint64_t[]){unit, unit * 2});
+    }
+    for (unsigned i = 3; i < 8; i++)
+        ck_assert_int_eq(way_faster(&ways, lengths[i]), i % 2 ? WAY_COPY : WAY_STREAM);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("the faster way");
+    TCase *way = tcase_create("way");
+    SRunner *runner;
+    int failed;
+
+    tcase_add_test(way, a_stream_unless_a_copy_is_known_to_be_faster);
+    tcase_add_test(way, the_faster_way_is_found);
+    tcase_add_loop_test(way, to_know_costs_little, 0, 4);
+    tcase_add_test(way, a_change_is_seen);
+    tcase_add_test(way, what_is_rare_misleads_nobody);
+    tcase_add_test(way, lengths_are_told_apart);
+    suite_add_tcase(suite, way);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
