@@ -13,36 +13,55 @@
 
 #include <stdlib.h>
 
-static int gather(const void *send, size_t send_count, struct datatype *send_type, void *recv,
-                  const int *counts, const int *displacements, size_t count,
-                  struct datatype *recv_type, int root, struct comm *comm)
+/* What the root gets, and where. */
+struct gathered {
+    char *at;
+    const int *counts, *displacements; /* NULL: `count` of each, in a row */
+    size_t count;
+    struct datatype *type;
+};
+
+static char *place_of(const struct gathered *all, int rank)
 {
-    struct own {
-        char *at;
-        size_t count;
-    } own = {0};
-    struct request **requests, *sent;
+    ptrdiff_t place = all->displacements ? all->displacements[rank] : (ptrdiff_t)all->count * rank;
+
+    return all->at + place * all->type->extent;
+}
+
+static size_t count_of(const struct gathered *all, int rank)
+{
+    return all->counts ? (size_t)all->counts[rank] : all->count;
+}
+
+static int own_part(const void *send, size_t count, struct datatype *type,
+                    const struct gathered *all, int root, struct comm *comm)
+{
+    return send == IN_PLACE ? 0
+                            : own_block(send, count, type, place_of(all, root), count_of(all, root),
+                                        all->type, TAG_GATHER, comm);
+}
+
+static int gather(const void *send, size_t send_count, struct datatype *send_type,
+                  const struct gathered *all, int root, struct comm *comm)
+{
+    struct request **requests;
     int started = 0, error = 0, waited;
 
-    if (comm->rank != root) {
-        error = coll_offer_start(send, send_count, send_type, root, TAG_GATHER, comm, &sent);
-        return error ? error : coll_waitall(1, &sent);
+    if (comm->rank != root)
+        return coll_offer(send, send_count, send_type, root, TAG_GATHER, comm);
+    if (comm->size == 2) {
+        error = own_part(send, send_count, send_type, all, root, comm);
+        return error ? error
+                     : coll_recv(place_of(all, 1 - root), count_of(all, 1 - root), all->type,
+                                 1 - root, TAG_GATHER, comm);
     }
     requests = memory_get((size_t)comm->size * sizeof(struct request *));
-    for (int i = 0; i < comm->size && !error; i++) {
-        ptrdiff_t place = displacements ? displacements[i] : (ptrdiff_t)count * i;
-        char *at = (char *)recv + place * recv_type->extent;
-        size_t elements = counts ? (size_t)counts[i] : count;
-
+    for (int i = 0; i < comm->size && !error; i++)
         if (i != root)
-            error = coll_recv_start(at, elements, recv_type, i, TAG_GATHER, comm,
-                                    &requests[started++]);
-        else
-            own = (struct own){at, elements};
-    }
-    if (!error && send != IN_PLACE) /* while the others come to send */
-        error = own_block(send, send_count, send_type, own.at, own.count, recv_type, TAG_GATHER,
-                          comm);
+            error = coll_recv_start(place_of(all, i), count_of(all, i), all->type, i, TAG_GATHER,
+                                    comm, &requests[started++]);
+    if (!error) /* while the others come to send */
+        error = own_part(send, send_count, send_type, all, root, comm);
     waited = coll_waitall(started, requests);
     free(requests);
     return error ? error : waited;
@@ -59,7 +78,9 @@ int coll_gather(const void *send, size_t send_count, struct datatype *send_type,
     if (comm->size > 1 && coll_choose(COLL_GATHER, comm, bytes) == ALGORITHM_BINOMIAL)
         return gather_binomial(send, send_count, send_type, recv, recv_count, recv_type, root,
                                comm);
-    return gather(send, send_count, send_type, recv, NULL, NULL, recv_count, recv_type, root, comm);
+    return gather(send, send_count, send_type,
+                  &(struct gathered){.at = recv, .count = recv_count, .type = recv_type}, root,
+                  comm);
 }
 
 int coll_gatherv(const void *send, size_t send_count, struct datatype *send_type, void *recv,
@@ -69,6 +90,6 @@ int coll_gatherv(const void *send, size_t send_count, struct datatype *send_type
     if (unlikely(comm->remote))
         return inter_gather(send, send_count, send_type, recv, 0, recv_counts, displacements,
                             recv_type, root, comm);
-    return gather(send, send_count, send_type, recv, recv_counts, displacements, 0, recv_type, root,
-                  comm);
+    return gather(send, send_count, send_type,
+                  &(struct gathered){recv, recv_counts, displacements, 0, recv_type}, root, comm);
 }

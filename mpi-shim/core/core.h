@@ -349,6 +349,10 @@ int buffer_detach(void **buffer, size_t *size);
  * communicator, no PROC_NULL. */
 int coll_send(const void *buffer, size_t count, struct datatype *type, int dest, int tag,
               struct comm *comm);
+/* The same where a root sends to all others, or they to it: who receives a long message copies it by himself, where he may, and waits
+ * for no sender's turn. */
+int coll_offer(const void *buffer, size_t count, struct datatype *type, int dest, int tag,
+               struct comm *comm);
 int coll_recv(void *buffer, size_t count, struct datatype *type, int source, int tag,
               struct comm *comm);
 int coll_sendrecv(const void *send_buffer, size_t send_count, struct datatype *send_type, int dest,
@@ -360,8 +364,6 @@ int coll_sendrecv_replace(void *buffer, size_t count, struct datatype *type, int
 /* Nonblocking; ended by coll_waitall. */
 int coll_send_start(const void *buffer, size_t count, struct datatype *type, int dest, int tag,
                     struct comm *comm, struct request **request);
-/* The same where a root sends to all others, or they to it: who receives a long message copies it by himself, where he may, and waits
- * for no sender's turn. */
 int coll_offer_start(const void *buffer, size_t count, struct datatype *type, int dest, int tag,
                      struct comm *comm, struct request **request);
 int coll_recv_start(void *buffer, size_t count, struct datatype *type, int source, int tag,

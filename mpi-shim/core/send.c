@@ -322,7 +322,7 @@ static __attribute__((noinline)) int send_wait(enum send_mode mode, const void *
     if (send_may_be_kept(mode, count * type->size, dest, comm, flags))
         return send_kept(mode, buffer, count, type, dest, tag, comm);
     request_prepare(&request, REQUEST_SEND);
-    request.flags = flags | REQUEST_ATTENDED;
+    request.flags = flags;
     request.comm = comm;
     if (flags & REQUEST_COLLECTIVE_CONTEXT)
         request.called = call_of_tag(comm, tag);
@@ -365,7 +365,7 @@ int send_blocking(enum send_mode mode, const void *buffer, size_t count, struct 
         if (likely(error == 0))
             return 0;
     }
-    return send_wait(mode, buffer, count, type, dest, tag, comm, 0);
+    return send_wait(mode, buffer, count, type, dest, tag, comm, REQUEST_ATTENDED);
 }
 
 /* A send that is a request, started. */
@@ -444,7 +444,22 @@ int coll_send(const void *buffer, size_t count, struct datatype *type, int dest,
     if (likely(coll_send_plain(buffer, count, type, dest, tag, comm)))
         return 0;
     return send_wait(SEND_STANDARD, buffer, count, type, dest, tag, comm,
-                     REQUEST_COLLECTIVE_CONTEXT);
+                     REQUEST_COLLECTIVE_CONTEXT | REQUEST_ATTENDED);
+}
+
+/* Of two processes the other one has nothing else to do than to stream. */
+static uint8_t offered(const struct comm *comm)
+{
+    return comm->size == 2 ? REQUEST_ATTENDED : 0;
+}
+
+int coll_offer(const void *buffer, size_t count, struct datatype *type, int dest, int tag,
+               struct comm *comm)
+{
+    if (likely(coll_send_plain(buffer, count, type, dest, tag, comm)))
+        return 0;
+    return send_wait(SEND_STANDARD, buffer, count, type, dest, tag, comm,
+                     REQUEST_COLLECTIVE_CONTEXT | offered(comm));
 }
 
 static int coll_start(const void *buffer, size_t count, struct datatype *type, int dest, int tag,
@@ -470,6 +485,5 @@ int coll_send_start(const void *buffer, size_t count, struct datatype *type, int
 int coll_offer_start(const void *buffer, size_t count, struct datatype *type, int dest, int tag,
                      struct comm *comm, struct request **made)
 {
-    return coll_start(buffer, count, type, dest, tag, comm, comm->size == 2 ? REQUEST_ATTENDED : 0,
-                      made);
+    return coll_start(buffer, count, type, dest, tag, comm, offered(comm), made);
 }
