@@ -76,8 +76,11 @@ struct am {
     const struct launcher_ops *launcher; /* of use where job.control is not NULL */
     struct bell bell;
     struct am_table *transfers;
-    uint32_t gets; /* that wait for the peer to send their bytes */
-    size_t lent;   /* bytes that peers on this node may copy by themselves */
+    uint32_t gets;        /* that wait for the peer to send their bytes */
+    uint32_t streams;     /* those of them that are measured */
+    uint64_t stream_time; /* ns, of each of them, */
+    uint64_t stream_seen; /* until then */
+    size_t lent;          /* bytes that peers on this node may copy by themselves */
 
     int broken; /* the error that every later call returns; 0 */
     bool threads;

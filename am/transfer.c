@@ -77,7 +77,9 @@ struct entry {
     /* ENTRY_GET: the peer's name for the put that this get serves */
     uint64_t put_name;
     bool for_put;
-    uint64_t began; /* ENTRY_GET: when, in ns, if the stream is to be measured; or 0 */
+    bool measured;  /* ENTRY_GET: which way it comes is our choice */
+    uint64_t began; /* then: by stream_time */
+    uint64_t spent; /* ns, in taking it */
 };
 
 /* A table of entries that are named by (index, generation) in 32 bits. */
@@ -149,7 +151,7 @@ static struct entry *entry_new(struct am *am, enum entry_kind kind, uint32_t pee
     entry->peer = peer;
     entry->done_bytes = 0;
     entry->acknowledged = entry->got = entry->for_put = false;
-    entry->began = 0;
+    entry->measured = false;
     entry->streams = NULL;
     entry->pack = NULL;
     entry->unpack = NULL;
@@ -157,9 +159,45 @@ static struct entry *entry_new(struct am *am, enum entry_kind kind, uint32_t pee
     return entry;
 }
 
+/* Time as a stream has it that shares us with others: of k at once each takes a k-th. */
+static uint64_t stream_time(struct am *am, uint64_t now)
+{
+    if (am->streams)
+        am->stream_time += (now - am->stream_seen) / am->streams;
+    am->stream_seen = now;
+    return am->stream_time;
+}
+
+/* While a stream waits for the owner's turn, others use the core: what counts is then what he and we spend on it, which is about the same. */
+static bool shares_core(const struct am *am)
+{
+    return am->job.ranks > am->job.cores;
+}
+
+/* The stream begins; and has ended, well or not, after so many ns of ours. */
+static void stream_begin(struct am *am, struct entry *get, uint64_t now)
+{
+    get->measured = true;
+    get->spent = 0;
+    get->began = stream_time(am, now);
+    am->streams++;
+}
+
+static uint64_t stream_took(struct am *am, struct entry *get)
+{
+    uint64_t took = stream_time(am, am_now(am)) - get->began;
+
+    get->measured = false;
+    am->streams--;
+    return shares_core(am) ? 2 * get->spent : took;
+}
+
 static void entry_free(struct entry *entry)
 {
     struct am_table *table = entry->am->transfers;
+
+    if (entry->measured)
+        stream_took(entry->am, entry);
 
     entry->am->gets -= entry->kind == ENTRY_GET;
     entry->am->lent -= entry->lent;
@@ -549,8 +587,8 @@ static int get_end(struct am *am, struct entry *get, int status)
 
     if (get->staged && status == 0)
         get->unpack(get->data, 0, get->staged, get->length);
-    if (get->began && status == 0)
-        way_took(am->peers[peer].ways, get->length, WAY_STREAM, am_now(am) - get->began);
+    if (get->measured && status == 0)
+        way_took(am->peers[peer].ways, get->length, WAY_STREAM, stream_took(am, get));
     entry_free(get);
     if (status != -EHOSTDOWN) {
         struct finish nothing = {.handler = NONE};
@@ -594,13 +632,19 @@ static int on_chunk(struct am *am, uint32_t peer, const uint64_t *args, const vo
                     size_t length)
 {
     struct entry *get = entry_find(am, args[0], ENTRY_GET, peer);
+    uint64_t began;
+    bool timed;
 
     if (!get || args[1] > get->length || length > get->length - args[1])
         return -EPROTO;
+    timed = get->measured && shares_core(am);
+    began = timed ? am_now(am) : 0;
     if (get->base)
         memcpy(get->base + args[1], bytes, length);
     else
         get->unpack(get->data, args[1], bytes, length);
+    if (timed)
+        get->spent += am_now(am) - began;
     am_transfer_arrived(am, peer, (uint32_t)args[0], length);
     return 0;
 }
@@ -739,11 +783,11 @@ static int get_start(struct am *am, uint32_t peer, const struct am_memory *sourc
     return result;
 }
 
-/* How to get `length` bytes of memory that the peer attends to. *began: now, in ns, if it is to be measured; or 0, for there are
- * others under way, or a look at the clock takes longer than what it would gain. */
-static enum way way_to_get(struct am *am, struct peer *peer, size_t length, uint64_t *began)
+/* How to get `length` bytes of what the peer attends to. *ways will be told what it took; NULL: there is no choice. Nor is there one where a
+ * look at the clock takes longer than what it would gain. */
+static enum way way_of(struct am *am, struct peer *peer, size_t length, struct ways **ways)
 {
-    *began = 0;
+    *ways = NULL;
     if (am->always_copies)
         return WAY_COPY;
     if (peer->no_read || am->slow_clock)
@@ -752,9 +796,7 @@ static enum way way_to_get(struct am *am, struct peer *peer, size_t length, uint
         peer->ways = calloc(1, sizeof(*peer->ways));
     if (unlikely(!peer->ways))
         return WAY_STREAM;
-    if (am->gets)
-        return way_faster(peer->ways, length);
-    *began = am_now(am);
+    *ways = peer->ways;
     return way_next(peer->ways, length);
 }
 
@@ -764,17 +806,20 @@ static int get(struct am *am, uint32_t peer, const struct am_memory *source, siz
 {
     uint64_t base = source->base ? source->base + offset : 0, began = 0;
     enum way way = WAY_COPY;
+    struct ways *ways = NULL;
     struct finish finish;
     struct entry *started;
     int result;
 
     if (base && source->key & KEY_ATTENDED && likely(peer < am->job.size))
-        way = way_to_get(am, &am->peers[peer], length, &began);
+        way = way_of(am, &am->peers[peer], length, &ways);
+    if (ways)
+        began = am_now(am);
     result = transfer_begin(am, peer, way == WAY_COPY ? base : 0, target, length, false, handler,
                             args, nargs, &finish, done, context);
     if (result != -EOPNOTSUPP) {
-        if (result == 0 && began)
-            way_took(am->peers[peer].ways, length, WAY_COPY, am_now(am) - began);
+        if (result == 0 && ways)
+            way_took(ways, length, WAY_COPY, am_now(am) - began);
         return result;
     }
     result = get_start(am, peer, source, offset, target, length, &started);
@@ -783,7 +828,8 @@ static int get(struct am *am, uint32_t peer, const struct am_memory *source, siz
     started->finish = finish;
     started->done = done;
     started->context = context;
-    started->began = way == WAY_STREAM ? began : 0;
+    if (ways && way == WAY_STREAM)
+        stream_begin(am, started, began);
     return 0;
 }
 

@@ -310,12 +310,6 @@ START_TEST(attended_memory_comes_the_faster_way)
             ck_assert(gets_alone(BIG, 70000, AM_READ | AM_ATTENDED) == (i % 2 == 0));
             ck_assert_uint_eq(like->since, 1);
         }
-        am->gets++; /* beside others nothing is tried or measured */
-        *like = (struct way_class){.cost = {1000, 1}};
-        ck_assert(gets_alone(BIG, 70000, AM_READ | AM_ATTENDED));
-        ck_assert_uint_eq(like->cost[WAY_COPY], 1);
-        ck_assert_uint_eq(like->tried + like->since, 0);
-        am->gets--;
     } else {
         ck_assert_ptr_null(ways);
     }
@@ -325,6 +319,59 @@ START_TEST(attended_memory_comes_the_faster_way)
                      -EINVAL);
     ck_assert_int_eq(am_expose(job.am[1], 0, far, 100, AM_WRITE | AM_ATTENDED, &memory), -EINVAL);
     ck_assert_int_eq(am_expose(job.am[1], 0, far, 100, AM_ATTENDED, &memory), -EINVAL);
+}
+END_TEST
+
+static uint64_t now, look_takes;
+
+static uint64_t fake_clock(void *unused)
+{
+    return now += look_takes;
+}
+
+/* Of streams that come at the same time each is told its part of the time; where ranks share cores, what taking it and sending it takes of
+ * them. */
+START_TEST(streams_at_once_share_the_time)
+{
+    struct am *am = job.am[0];
+    struct am_memory memory[2];
+    struct way_class *like;
+
+    am->always_copies = am->slow_clock = false;
+    am->job.clock = fake_clock;
+    gets_alone(BIG, 70000, AM_READ | AM_ATTENDED);
+    like = &am->peers[1].ways->of[5];
+    for (uint32_t ranks = 1; ranks <= 4; ranks *= 4) {
+        am->job.ranks = ranks; /* on 2 cores */
+        look_takes = ranks == 1 ? 0 : 1000;
+        *like = (struct way_class){.tried = 1000};
+        done_count = 0;
+        for (unsigned i = 0; i < 2; i++) {
+            now += 1000000;
+            ck_assert_int_eq(am_expose(job.am[1], 0, far, 70000, AM_READ | AM_ATTENDED, &memory[i]),
+                             0);
+            ck_assert_int_eq(am_get(am, 1, &memory[i], 0, near + EDGE + i * 70000, 70000, 9,
+                                    ping_args, 2, on_done, &done_count),
+                             0);
+        }
+        now += 2000000;
+        fixture_settle(&job);
+        ck_assert_uint_eq(done_count, 2);
+        ck_assert_uint_eq(am->streams, 0);
+        /* ps a byte: 2 ms and then 1 ms; or 5 pieces, for each of us two, from look to look */
+        ck_assert_uint_eq(like->cost[WAY_STREAM],
+                          ranks == 1 ? (3 * 28571 + 14285) / 4 : 2 * 5 * 1000000 / 70000);
+        for (unsigned i = 0; i < 2; i++)
+            am_conceal(job.am[1], &memory[i]);
+    }
+    am->job.clock = NULL;
+    *like = (struct way_class){0};
+    ck_assert_int_eq(
+        am_get(am, 1, &memory[0], 0, near, 70000, 9, ping_args, 2, on_done, &done_count), 0);
+    ck_assert_uint_eq(am->streams, 1);
+    fixture_settle(&job);
+    ck_assert_int_eq(done_status, -EFAULT); /* it was concealed */
+    ck_assert_uint_eq(am->streams, 0);
 }
 END_TEST
 
@@ -409,6 +456,7 @@ int main(void)
         tcase_add_test(both[i], attended_memory_comes_the_faster_way);
         suite_add_tcase(suite, both[i]);
     }
+    tcase_add_test(one_copy, streams_at_once_share_the_time);
     tcase_add_test(mediums, the_owner_refuses);
     tcase_add_test(mediums, concealed_while_it_is_packed);
     tcase_add_test(mediums, a_peer_that_goes_down_ends_them);
