@@ -183,14 +183,18 @@ AM_API int am_get(struct am *am, uint32_t peer, const struct am_memory *source, 
 typedef void am_pack(void *data, size_t offset, void *packed, size_t length);
 typedef void am_unpack(void *data, size_t offset, const void *packed, size_t length);
 
-/* Expose `length` packed bytes of `data` to `peer`, which may am_get them, until am_conceal. They are packed as they are
- * sent: `data` and what it stands for stay as they are till then. */
-AM_API int am_expose_packed(struct am *am, uint32_t peer, am_pack *pack, void *data, size_t length,
-                            struct am_memory *memory);
+/* Where byte `offset` of the packed form lies, and how many follow it there in a row: *length, at least 1. So may longer runs be copied from
+ * and to their places. */
+typedef void *am_run(void *data, size_t offset, size_t *length);
 
-/* am_get into `data`, through `unpack` (with offsets from 0 on). */
+/* Expose `length` packed bytes of `data` to `peer`, which may am_get them, until am_conceal. They are packed as they are
+ * sent: `data` and what it stands for stay as they are till then. `access` is AM_READ, perhaps with AM_ATTENDED; `run` may be NULL. */
+AM_API int am_expose_packed(struct am *am, uint32_t peer, am_pack *pack, am_run *run, void *data,
+                            size_t length, unsigned access, struct am_memory *memory);
+
+/* am_get into `data`, through `unpack` (with offsets from 0 on), or to where `run` says, which may be NULL. */
 AM_API int am_get_unpacked(struct am *am, uint32_t peer, const struct am_memory *source,
-                           size_t offset, am_unpack *unpack, void *data, size_t length,
+                           size_t offset, am_unpack *unpack, am_run *run, void *data, size_t length,
                            unsigned handler, const uint64_t *args, unsigned nargs, am_done *done,
                            void *context);
 

@@ -26,6 +26,11 @@ struct finish {
     uint64_t args[AM_MAX_ARGS];
 };
 
+enum {
+    RUNS_MOST = 16,
+    RUN_LEAST = 4096, /* bytes: what a peer copies in shorter runs it gets faster packed */
+};
+
 enum entry_kind {
     ENTRY_FREE,
     ENTRY_EXPOSED, /* memory a peer may reach */
@@ -59,6 +64,8 @@ struct entry {
     void *context;
     struct finish finish;
 
+    struct iovec runs[RUNS_MOST]; /* ENTRY_EXPOSED, packed: for a peer that copies them */
+
     /* ENTRY_EXPOSED: the streams that serve it; ENTRY_STREAM: the next of them */
     struct entry *streams;
 
@@ -90,8 +97,10 @@ enum {
 
 #define NONE UINT32_MAX /* no entry; no handler */
 
-/* In the key of an exposure, above its name: its owner attends to it, and would stream it. */
-#define KEY_ATTENDED (UINT64_C(1) << 32)
+/* In the key of an exposure, above its name: its owner attends to it, and would stream it; and how many runs are listed at its base (0:
+ * the bytes are there themselves). */
+#define KEY_ATTENDED   (UINT64_C(1) << 32)
+#define KEY_RUNS_SHIFT 33
 
 struct am_table {
     struct entry **entry;
@@ -234,15 +243,57 @@ void transfer_close(struct am *am)
     free(am->transfers);
 }
 
+/* ---- where bytes are ------------------------------------------------------------------------------------ */
+
+/* Where the bytes of a transfer go or come from, here: in a row at `base`, or (NULL) through `unpack`, or where `run` says. */
+struct place {
+    void *base;
+    am_unpack *unpack;
+    am_run *run;
+    void *data;
+};
+
+/* The runs of a place; 0: they are too many or too short. */
+static unsigned place_runs(const struct place *place, size_t length, struct iovec *runs)
+{
+    size_t offset = 0, part = length;
+    unsigned count = 0;
+
+    for (; offset < length; offset += part) {
+        void *at = place->base  ? place->base
+                   : place->run ? place->run(place->data, offset, &part)
+                                : NULL;
+
+        part = part < length - offset ? part : length - offset;
+        if (!at || count == RUNS_MOST || (part < RUN_LEAST && offset + part < length))
+            return 0;
+        runs[count++] = (struct iovec){at, part};
+    }
+    return count;
+}
+
 /* ---- exposed memory ---------------------------------------------------------------------------------- */
 
 enum { STREAM_MOST = 4 << 20 }; /* bytes that a peer gets no faster by itself */
 
-int am_expose(struct am *am, uint32_t peer, void *base, size_t length, unsigned access,
-              struct am_memory *memory)
+/* A peer may copy from `base`, bytes or a list of `runs`. 0 tells it that there is nothing to copy by itself. */
+static void lend(struct am *am, struct entry *entry, void *base, uint64_t runs,
+                 struct am_memory *memory)
+{
+    uint32_t peer = entry->peer;
+    bool self = peer == am_self(am);
+    bool streams = entry->access & AM_ATTENDED && entry->length <= STREAM_MOST && !self;
+
+    if (base && !am->job.domu && !self && am_node(am, peer) == am->job.node)
+        am->lent += entry->lent = entry->length;
+    memory->base = (uintptr_t)base;
+    memory->key = entry_name(entry) | (streams ? KEY_ATTENDED : 0) | runs << KEY_RUNS_SHIFT;
+}
+
+static int expose(struct am *am, uint32_t peer, void *base, size_t length, unsigned access,
+                  struct entry **made)
 {
     bool attended = access == (AM_READ | AM_ATTENDED);
-    bool streams = attended && length <= STREAM_MOST && peer != am_self(am);
     struct entry *entry;
 
     if (unlikely(peer >= am->job.size || (access & ~(unsigned)(AM_READ | AM_WRITE) && !attended)))
@@ -253,28 +304,35 @@ int am_expose(struct am *am, uint32_t peer, void *base, size_t length, unsigned 
     entry->base = base;
     entry->length = length;
     entry->access = access;
-    entry->lent = base && !am->job.domu && peer != am_self(am) && am_node(am, peer) == am->job.node
-                      ? length
-                      : 0;
-    am->lent += entry->lent;
-    /* A base of 0 tells the peer that there is nothing to copy by itself. */
-    *memory = (struct am_memory){.base = (uintptr_t)base,
-                                 .key = entry_name(entry) | (streams ? KEY_ATTENDED : 0)};
+    *made = entry;
     return 0;
 }
 
-int am_expose_packed(struct am *am, uint32_t peer, am_pack *pack, void *data, size_t length,
-                     struct am_memory *memory)
+int am_expose(struct am *am, uint32_t peer, void *base, size_t length, unsigned access,
+              struct am_memory *memory)
 {
-    int result = am_expose(am, peer, NULL, length, AM_READ, memory);
+    struct entry *entry;
+    int result = expose(am, peer, base, length, access, &entry);
 
-    if (result == 0) {
-        struct entry *entry = am->transfers->entry[memory->key & INDEX_MASK];
-
-        entry->pack = pack;
-        entry->data = data;
-    }
+    if (likely(result == 0))
+        lend(am, entry, base, 0, memory);
     return result;
+}
+
+int am_expose_packed(struct am *am, uint32_t peer, am_pack *pack, am_run *run, void *data,
+                     size_t length, unsigned access, struct am_memory *memory)
+{
+    struct entry *entry;
+    int result = access & AM_WRITE ? -EINVAL : expose(am, peer, NULL, length, access, &entry);
+    unsigned runs;
+
+    if (unlikely(result < 0))
+        return result;
+    entry->pack = pack;
+    entry->data = data;
+    runs = place_runs(&(struct place){.run = run, .data = data}, length, entry->runs);
+    lend(am, entry, runs ? entry->runs : NULL, runs, memory);
+    return 0;
 }
 
 /* The exposure that a peer names, if it may reach those bytes; NULL: it may not. */
@@ -403,8 +461,7 @@ void am_conceal(struct am *am, const struct am_memory *memory)
     uint32_t index = memory->key & INDEX_MASK;
     struct entry *entry = index < am->transfers->count ? am->transfers->entry[index] : NULL;
 
-    if (!entry || entry->kind != ENTRY_EXPOSED ||
-        entry_name(entry) != (memory->key & ~KEY_ATTENDED))
+    if (!entry || entry->kind != ENTRY_EXPOSED || entry_name(entry) != (uint32_t)memory->key)
         return;
     /* Streams that nobody can name any more end by themselves. */
     while (entry->streams) {
@@ -656,11 +713,11 @@ static int on_refused(struct am *am, uint32_t peer, const uint64_t *args)
     return get ? get_end(am, get, -EFAULT) : -EPROTO;
 }
 
-/* Where the bytes of a transfer go or come from, here: in a row at `base`, or (NULL) through `unpack`. */
-struct place {
-    void *base;
-    am_unpack *unpack;
-    void *data;
+/* Where the bytes of a transfer are at the peer: at `base` (0: not to be reached), or in so many runs of which a list is there, from `offset` on. */
+struct remote {
+    uint64_t base;
+    unsigned runs;
+    size_t offset;
 };
 
 /* Copy by oneself, where the link can. -EOPNOTSUPP: it cannot. */
@@ -681,43 +738,101 @@ static int copy_now(struct am *am, struct am_link *link, uint64_t remote, void *
     return result;
 }
 
-/* The same into a place, in pieces that stay in the cache where they are to be unpacked. */
+/* Read the same into a place: straight into its longer runs, through a piece of memory into the others. */
 static int place_copy(struct am *am, struct am_link *link, uint64_t remote,
-                      const struct place *local, size_t length, bool write)
+                      const struct place *local, size_t offset, size_t length)
 {
-    enum { PIECE = 64 << 10 };
-    size_t room = length < PIECE ? length : PIECE;
-    char *piece;
+    enum { PIECE = 64 << 10 }; /* it stays in the cache until it is unpacked */
+    char *piece = NULL;
     int result = 0;
 
-    if (length == 0)
-        return 0;
-    if (remote == 0)
-        return -EOPNOTSUPP;
     if (local->base)
-        return copy_now(am, link, remote, local->base, length, write);
-    piece = malloc(room);
-    if (!piece)
-        return -EOPNOTSUPP;
-    for (size_t offset = 0; offset < length && result == 0; offset += room) {
-        if (room > length - offset)
-            room = length - offset;
-        result = copy_now(am, link, remote + offset, piece, room, write);
-        if (result == 0)
-            local->unpack(local->data, offset, piece, room);
+        return copy_now(am, link, remote, (char *)local->base + offset, length, false);
+    for (size_t end = offset + length, part; offset < end && result == 0;
+         offset += part, remote += part) {
+        void *at = local->run ? local->run(local->data, offset, &part) : NULL;
+
+        if (!at || (part < RUN_LEAST && part < end - offset)) {
+            piece = piece ? piece : malloc(PIECE);
+            at = piece;
+            part = PIECE;
+        }
+        part = part < end - offset ? part : end - offset;
+        result = at ? copy_now(am, link, remote, at, part, false) : -EOPNOTSUPP;
+        if (result == 0 && at == piece)
+            local->unpack(local->data, offset, piece, part);
     }
     free(piece);
     return result;
 }
 
+/* The peer's runs, as far as they are wanted. Its list may say what it likes: then nothing, or something else, is read of its own
+ * memory. Returns how many; -EFAULT: they are too few. */
+static int remote_runs(struct am *am, struct am_link *link, const struct remote *remote,
+                       size_t length, struct iovec *there)
+{
+    struct iovec runs[RUNS_MOST];
+    size_t skip = remote->offset;
+    int count = 0, result;
+
+    if (remote->runs == 0) {
+        there[0] = (struct iovec){(void *)(uintptr_t)(remote->base + skip), length};
+        return 1;
+    }
+    if (remote->runs > RUNS_MOST)
+        return -EFAULT;
+    result = copy_now(am, link, remote->base, runs, remote->runs * sizeof(*runs), false);
+    if (result < 0)
+        return result;
+    for (unsigned i = 0; i < remote->runs && length; i++) {
+        size_t part = runs[i].iov_len > skip ? runs[i].iov_len - skip : 0;
+
+        part = part < length ? part : length;
+        if (part)
+            there[count++] = (struct iovec){(char *)runs[i].iov_base + skip, part};
+        skip -= part ? skip : runs[i].iov_len;
+        length -= part;
+    }
+    return length ? -EFAULT : count;
+}
+
+/* What is not in a row at both ends: at one go, where the runs are few. */
+static int runs_copy(struct am *am, struct am_link *link, const struct remote *remote,
+                     const struct place *local, size_t length)
+{
+    struct iovec there[RUNS_MOST], here[RUNS_MOST];
+    int theirs = remote_runs(am, link, remote, length, there), result = -EOPNOTSUPP;
+    unsigned ours;
+    size_t done = 0;
+
+    if (theirs < 0)
+        return theirs;
+    ours = place_runs(local, length, here);
+    if (ours && link->ops->read_runs)
+        result = link->ops->read_runs(link, there, (unsigned)theirs, here, ours);
+    if (result != -EOPNOTSUPP)
+        return result;
+    result = 0;
+    for (int i = 0; i < theirs && result == 0; i++) {
+        result = place_copy(am, link, (uintptr_t)there[i].iov_base, local, done, there[i].iov_len);
+        done += there[i].iov_len;
+    }
+    return result;
+}
+
 /* The whole transfer, where the link copies by itself (or there is nothing to copy). -EOPNOTSUPP: it does not. */
-static int transfer_now(struct am *am, struct am_link *link, uint64_t remote,
+static int transfer_now(struct am *am, struct am_link *link, const struct remote *remote,
                         const struct place *local, size_t length, bool write,
                         const struct finish *finish, am_done *done, void *context)
 {
-    int result = place_copy(am, link, remote, local, length, write);
-    int sent;
+    int result = 0, sent;
 
+    if (length && remote->base == 0)
+        return -EOPNOTSUPP;
+    if (length && (remote->runs || !local->base))
+        result = runs_copy(am, link, remote, local, length);
+    else if (length)
+        result = copy_now(am, link, remote->base + remote->offset, local->base, length, write);
     if (result == -EOPNOTSUPP)
         return result;
     sent = result == 0 ? finish_send(am, link->peer, finish) : 0;
@@ -729,9 +844,10 @@ static int transfer_now(struct am *am, struct am_link *link, uint64_t remote,
 
 /* What a get and a put have in common: the arguments are checked, *finish is filled in, and the link copies if it can.
  * -EOPNOTSUPP: messages must do it. */
-static int transfer_begin(struct am *am, uint32_t peer, uint64_t remote, const struct place *local,
-                          size_t length, bool write, unsigned handler, const uint64_t *args,
-                          unsigned nargs, struct finish *finish, am_done *done, void *context)
+static int transfer_begin(struct am *am, uint32_t peer, const struct remote *remote,
+                          const struct place *local, size_t length, bool write, unsigned handler,
+                          const uint64_t *args, unsigned nargs, struct finish *finish,
+                          am_done *done, void *context)
 {
     struct am_link *link;
     int result;
@@ -770,7 +886,7 @@ static int get_start(struct am *am, uint32_t peer, const struct am_memory *sourc
         return result;
     }
     get->length = length;
-    get->key = source->key & ~KEY_ATTENDED;
+    get->key = (uint32_t)source->key;
     {
         uint64_t args[] = {get->key, offset, length, entry_name(get)};
 
@@ -804,19 +920,22 @@ static int get(struct am *am, uint32_t peer, const struct am_memory *source, siz
                const struct place *target, size_t length, unsigned handler, const uint64_t *args,
                unsigned nargs, am_done *done, void *context)
 {
-    uint64_t base = source->base ? source->base + offset : 0, began = 0;
+    struct remote remote = {source->base, (unsigned)(source->key >> KEY_RUNS_SHIFT), offset};
+    uint64_t began = 0;
     enum way way = WAY_COPY;
     struct ways *ways = NULL;
     struct finish finish;
     struct entry *started;
     int result;
 
-    if (base && source->key & KEY_ATTENDED && likely(peer < am->job.size))
+    if (remote.base && source->key & KEY_ATTENDED && likely(peer < am->job.size))
         way = way_of(am, &am->peers[peer], length, &ways);
     if (ways)
         began = am_now(am);
-    result = transfer_begin(am, peer, way == WAY_COPY ? base : 0, target, length, false, handler,
-                            args, nargs, &finish, done, context);
+    if (way == WAY_STREAM)
+        remote.base = 0;
+    result = transfer_begin(am, peer, &remote, target, length, false, handler, args, nargs, &finish,
+                            done, context);
     if (result != -EOPNOTSUPP) {
         if (result == 0 && ways)
             way_took(ways, length, WAY_COPY, am_now(am) - began);
@@ -847,10 +966,10 @@ int am_get(struct am *am, uint32_t peer, const struct am_memory *source, size_t 
 }
 
 int am_get_unpacked(struct am *am, uint32_t peer, const struct am_memory *source, size_t offset,
-                    am_unpack *unpack, void *data, size_t length, unsigned handler,
+                    am_unpack *unpack, am_run *run, void *data, size_t length, unsigned handler,
                     const uint64_t *args, unsigned nargs, am_done *done, void *context)
 {
-    struct place target = {.unpack = unpack, .data = data};
+    struct place target = {.unpack = unpack, .run = run, .data = data};
     int result;
 
     am_enter(am);
@@ -869,8 +988,9 @@ static int put(struct am *am, uint32_t peer, const struct am_memory *target, siz
     struct am_memory exposure;
     struct finish finish;
     struct entry *started;
-    int result = transfer_begin(am, peer, target->base + offset, &(struct place){.base = bytes},
-                                length, true, handler, args, nargs, &finish, done, context);
+    int result = transfer_begin(am, peer, &(struct remote){.base = target->base, .offset = offset},
+                                &(struct place){.base = bytes}, length, true, handler, args, nargs,
+                                &finish, done, context);
 
     if (result != -EOPNOTSUPP)
         return result;

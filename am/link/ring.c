@@ -248,6 +248,13 @@ static void ring_probe(struct ring_link *ring)
         ring->pid = (uint32_t)pid;
 }
 
+static bool ring_reaches(struct ring_link *ring)
+{
+    if (ring->in && ring->pid == 0)
+        ring_probe(ring);
+    return ring->in && ring->pid != UINT32_MAX;
+}
+
 static int ring_access(struct am_link *link, uint64_t base, void *local, size_t length, bool write)
 {
     struct ring_link *ring = (struct ring_link *)link;
@@ -257,11 +264,7 @@ static int ring_access(struct am_link *link, uint64_t base, void *local, size_t 
                 length);
         return 0;
     }
-    if (!ring->in)
-        return -EOPNOTSUPP;
-    if (ring->pid == 0)
-        ring_probe(ring);
-    if (ring->pid == UINT32_MAX)
+    if (!ring_reaches(ring))
         return -EOPNOTSUPP;
     if (!write) {
         const void *seen = segment_find(ring, base, length);
@@ -279,6 +282,24 @@ static int ring_access(struct am_link *link, uint64_t base, void *local, size_t 
 static int ring_read(struct am_link *link, uint64_t base, void *target, size_t length)
 {
     return ring_access(link, base, target, length, false);
+}
+
+static int ring_read_runs(struct am_link *link, const struct iovec *there, unsigned theirs,
+                          const struct iovec *here, unsigned ours)
+{
+    struct ring_link *ring = (struct ring_link *)link;
+    size_t length = 0;
+
+    if (link->peer == am_self(link->am) || !ring_reaches(ring) ||
+        segment_find(ring, (uintptr_t)there->iov_base, there->iov_len))
+        return -EOPNOTSUPP;
+    for (unsigned i = 0; i < ours; i++)
+        length += here[i].iov_len;
+    ring_transport(link->am->ring)->copied++;
+    /* Less than all is copied where the peer has no such memory. */
+    return process_vm_readv((pid_t)ring->pid, here, ours, there, theirs, 0) == (ssize_t)length
+               ? 0
+               : -EFAULT;
 }
 
 static int ring_write(struct am_link *link, uint64_t base, const void *source, size_t length)
@@ -311,6 +332,7 @@ static const struct am_link_ops ring_link_ops = {
     .send = ring_send,
     .read = ring_read,
     .write = ring_write,
+    .read_runs = ring_read_runs,
     .chunk = RING_CHUNK,
     .moved = ring_moved,
     .describe = ring_describe,

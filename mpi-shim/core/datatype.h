@@ -144,6 +144,9 @@ void datatype_unpack(const struct datatype *type, void *buffer, size_t count, si
 
 /* Copy `count` elements from one place to another, in the type's own layout; the places do not overlap. */
 void datatype_copy(const struct datatype *type, void *to, const void *from, size_t count);
+/* Where byte `offset` of the packed form of `count` elements lies, and how many bytes follow it there in a row: *length, at least 1. */
+void *datatype_run(const struct datatype *type, void *buffer, size_t count, size_t offset,
+                   size_t *length);
 
 /* How many elementary types the first `bytes` bytes of a message of this type hold, or -1 where they end inside
  * one (MPI 3.1 section 4.1.11). */

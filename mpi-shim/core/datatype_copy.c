@@ -249,18 +249,24 @@ static char *copy_element(enum direction direction, const struct layout *layout,
 }
 
 /* `count` elements are one part too, in which each element is a block. */
+static struct part elements_of(const struct datatype *type, size_t count)
+{
+    bool run = layout_is_run(type->layout);
+
+    return (struct part){.offset = run ? type->true_lb : 0,
+                         .count = count,
+                         .stride = type->extent,
+                         .block = type->size,
+                         .inner = run ? NULL : type->layout};
+}
+
 static void copy_elements(enum direction direction, const struct datatype *type, char *buffer,
                           size_t count, char *packed, size_t from, size_t length)
 {
-    struct part part = {
-        .count = count, .stride = type->extent, .block = type->size, .inner = type->layout};
+    struct part part = elements_of(type, count);
 
     if (length == 0)
         return;
-    if (layout_is_run(type->layout)) {
-        part.offset = type->true_lb;
-        part.inner = NULL;
-    }
     copy_part(direction, &part, buffer, packed, from, from + length);
 }
 
@@ -280,6 +286,34 @@ void datatype_unpack(const struct datatype *type, void *buffer, size_t count, si
         memcpy((char *)buffer + type->true_lb + offset, packed, length);
     else
         copy_elements(UNPACK, type, buffer, count, (char *)packed, offset, length);
+}
+
+void *datatype_run(const struct datatype *type, void *buffer, size_t count, size_t offset,
+                   size_t *length)
+{
+    struct part elements = elements_of(type, count);
+    const struct part *part = &elements;
+    char *place = buffer;
+
+    while (true) {
+        const struct layout *layout = part->inner;
+        size_t block = offset / part->block;
+
+        place += part->offset + (ptrdiff_t)block * part->stride;
+        offset -= block * part->block;
+        if (!layout) {
+            *length = part->block - offset;
+            return place + offset;
+        }
+        if (layout->runs) {
+            const struct run *run = run_at(layout, offset);
+
+            *length = run[1].start - offset;
+            return place + run->offset + (offset - run->start);
+        }
+        part = part_at(layout, offset);
+        offset -= part->start;
+    }
 }
 
 /* Through a small packed form: gaps of the target must not be touched. */

@@ -193,6 +193,9 @@ void request_blame(const struct request *request);
 /* The operation's own error, explained. */
 int request_explain(const struct request *request);
 
+/* An am_run of a request with REQUEST_GAPS. */
+void *request_run(void *request, size_t offset, size_t *length);
+
 /* Names by which peers call requests. */
 void request_name(struct request *request);
 void request_unname(struct request *request);

@@ -53,8 +53,8 @@ static int pull_try(struct am *am, struct am_work *work)
     /* What pull_done frees is not touched after this; and the credit is spoken for if it runs in here. */
     peer->owed = 0;
     if (unlikely(request->flags & REQUEST_GAPS))
-        error = am_get_unpacked(am, pull->process, &pull->memory, 0, unpack, request, pull->length,
-                                HANDLER_RENDEZVOUS_DONE, args, 2, pull_done, pull);
+        error = am_get_unpacked(am, pull->process, &pull->memory, 0, unpack, request_run, request,
+                                pull->length, HANDLER_RENDEZVOUS_DONE, args, 2, pull_done, pull);
     else
         error = am_get(am, pull->process, &pull->memory, 0, request->buffer, pull->length,
                        HANDLER_RENDEZVOUS_DONE, args, 2, pull_done, pull);

@@ -50,6 +50,13 @@ static void pack(void *data, size_t offset, void *packed, size_t length)
     datatype_pack(request->type, request->user, request->count, offset, packed, length);
 }
 
+void *request_run(void *data, size_t offset, size_t *length)
+{
+    const struct request *request = data;
+
+    return datatype_run(request->type, request->user, request->count, offset, length);
+}
+
 void send_begin(struct request *request)
 {
     struct peer *peer = &core.peers[request->process];
@@ -78,12 +85,12 @@ void send_begin(struct request *request)
             outgoing->nargs = 3;
         }
     } else {
+        unsigned access = AM_READ | (request->flags & REQUEST_ATTENDED ? AM_ATTENDED : 0);
         int error = request->flags & REQUEST_GAPS
-                        ? am_expose_packed(core.am, request->process, pack, request,
-                                           request->length, &request->memory)
+                        ? am_expose_packed(core.am, request->process, pack, request_run, request,
+                                           request->length, access, &request->memory)
                         : am_expose(core.am, request->process, request->buffer, request->length,
-                                    AM_READ | (request->flags & REQUEST_ATTENDED ? AM_ATTENDED : 0),
-                                    &request->memory);
+                                    access, &request->memory);
 
         if (unlikely(error)) {
             send_left(request, error);

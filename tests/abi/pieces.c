@@ -156,6 +156,16 @@ static void check_seed(int seed)
     }
     ck_assert_msg(memcmp(packed, list, total) == 0, "seed %d: packed in pieces", seed);
 
+    for (size_t i = 0; i < total; i++) {
+        size_t length = 0;
+        const char *run = datatype_run(type, source + MIDDLE, count, i, &length);
+
+        ck_assert_msg(length > 0 && length <= total - i, "seed %d: a run at %zu", seed, i);
+        for (size_t k = 0; k < length; k++)
+            ck_assert_msg(run + k == source + MIDDLE + place_of(type, i + k),
+                          "seed %d: byte %zu of the run at %zu", seed, k, i);
+    }
+
     /* The last piece first, as frames may come. Where blocks overlap, a byte is written twice, with the same
      * byte of the source. */
     memset(target, '.', sizeof(target));

@@ -180,14 +180,15 @@ START_TEST(get_packs_and_unpacks)
     for (size_t i = 0; i < length; i++)
         expected[EDGE + in * i] = far[EDGE + out * (offset + i)];
     if (out == 2)
-        result = am_expose_packed(job.am[1], 0, pack_halves, far + EDGE, length + offset, &memory);
+        result = am_expose_packed(job.am[1], 0, pack_halves, NULL, far + EDGE, length + offset,
+                                  AM_READ, &memory);
     else
         result = am_expose(job.am[1], 0, far + EDGE, length + offset, AM_READ, &memory);
     ck_assert_int_eq(result, 0);
     do {
         if (in == 2)
-            result = am_get_unpacked(job.am[0], 1, &memory, offset, unpack_halves, near + EDGE,
-                                     length, 9, ping_args, 2, on_done, &done_count);
+            result = am_get_unpacked(job.am[0], 1, &memory, offset, unpack_halves, NULL,
+                                     near + EDGE, length, 9, ping_args, 2, on_done, &done_count);
         else
             result = am_get(job.am[0], 1, &memory, offset, near + EDGE, length, 9, ping_args, 2,
                             on_done, &done_count);
@@ -211,7 +212,8 @@ START_TEST(concealed_while_it_is_packed)
     struct am_memory memory;
 
     memset(gone, 1, 2 * BIG);
-    ck_assert_int_eq(am_expose_packed(job.am[1], 0, pack_halves, gone, BIG, &memory), 0);
+    ck_assert_int_eq(am_expose_packed(job.am[1], 0, pack_halves, NULL, gone, BIG, AM_READ, &memory),
+                     0);
     ck_assert_int_eq(
         am_get(job.am[0], 1, &memory, 0, near, BIG, 9, ping_args, 2, on_done, &done_count), 0);
     am_poll(job.am[1]);
@@ -321,6 +323,133 @@ START_TEST(attended_memory_comes_the_faster_way)
     ck_assert_int_eq(am_expose(job.am[1], 0, far, 100, AM_ATTENDED, &memory), -EINVAL);
 }
 END_TEST
+
+/* ---- memory in runs -------------------------------------------------------------------------------------- */
+
+/* `block` bytes, a gap of GAP, and so on; a block of 0: everything in a row. */
+enum { GAP = 24 };
+
+struct blocks {
+    uint8_t *base;
+    size_t block;
+};
+
+static uint8_t *block_byte(const struct blocks *blocks, size_t i)
+{
+    return blocks->base + i + (blocks->block ? i / blocks->block * GAP : 0);
+}
+
+static void pack_blocks(void *data, size_t offset, void *packed, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        ((uint8_t *)packed)[i] = *block_byte(data, offset + i);
+}
+
+static void unpack_blocks(void *data, size_t offset, const void *packed, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        *block_byte(data, offset + i) = ((const uint8_t *)packed)[i];
+}
+
+static void *run_of_blocks(void *data, size_t offset, size_t *length)
+{
+    const struct blocks *blocks = data;
+
+    *length = blocks->block - offset % blocks->block;
+    return block_byte(data, offset);
+}
+
+static const size_t blocks_of[] = {0, 100, 4096, 5000, 40000, 70000},
+                    runs_length[] = {1000, 20000, 64000, 190000}, runs_offset[] = {0, 4999, 45001};
+
+/* Is it in so few and so long runs that a peer copies it? */
+static bool copied_in_runs(size_t block, size_t length)
+{
+    return block == 0 || length <= block || (block >= 4096 && (length + block - 1) / block <= 16);
+}
+
+/* From runs, or a row, into others. _i: how it lies there and here, how long it is, and from where on. */
+START_TEST(runs_are_copied_into_runs)
+{
+    struct blocks there = {far + EDGE, blocks_of[_i % 6]},
+                  here = {near + EDGE, blocks_of[_i / 6 % 6]};
+    size_t length = runs_length[_i / 36 % 4], offset = runs_offset[_i / 144];
+    bool one_copy = strcmp(getenv("CARAVAN_SINGLE_COPY"), "yes") == 0;
+    uint8_t *expected = malloc(BIG + 2 * EDGE);
+    uint64_t before = copies();
+    struct blocks wanted = {expected + EDGE, here.block};
+    struct am_memory memory;
+
+    memcpy(expected, near, BIG + 2 * EDGE);
+    for (size_t i = 0; i < length; i++)
+        *block_byte(&wanted, i) = *block_byte(&there, offset + i);
+    ck_assert_int_eq(there.block
+                         ? am_expose_packed(job.am[1], 0, pack_blocks, run_of_blocks, &there,
+                                            offset + length, AM_READ, &memory)
+                         : am_expose(job.am[1], 0, there.base, offset + length, AM_READ, &memory),
+                     0);
+    ck_assert_int_eq(here.block ? am_get_unpacked(job.am[0], 1, &memory, offset, unpack_blocks,
+                                                  run_of_blocks, &here, length, 9, ping_args, 2,
+                                                  on_done, &done_count)
+                                : am_get(job.am[0], 1, &memory, offset, here.base, length, 9,
+                                         ping_args, 2, on_done, &done_count),
+                     0);
+    ck_assert((copies() > before) == (one_copy && copied_in_runs(there.block, offset + length)));
+    fixture_settle(&job);
+    am_conceal(job.am[1], &memory);
+    ck_assert_uint_eq(job.am[1]->lent, 0);
+    ck_assert_uint_eq(done_count, 1);
+    ck_assert_int_eq(done_status, 0);
+    ck_assert_uint_eq(handled, 1);
+    ck_assert_int_eq(memcmp(expected, near, BIG + 2 * EDGE), 0);
+    free(expected);
+}
+END_TEST
+
+/* A peer that lists what it has not, or too little, or too much. */
+START_TEST(a_list_of_runs_may_lie)
+{
+    struct iovec list[16] = {{far, 0}, {far, 5000}, {far + 5000, 4999}};
+    uint64_t key = 5; /* the name does not matter */
+    const struct {
+        uint64_t base, runs;
+    } cases[] = {
+        {(uintptr_t)list, 3},   {(uintptr_t)list, 2},       {(uintptr_t)list, 17},
+        {(uintptr_t)list, 127}, {(uintptr_t)list, 1 << 30}, {1, 3},
+        {UINT64_MAX - 8, 16},
+    };
+
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct am_memory memory = {cases[i].base, key | cases[i].runs << 33};
+
+        done_count = 0;
+        ck_assert_int_eq(
+            am_get(job.am[0], 1, &memory, 0, near, 10000, 9, ping_args, 2, on_done, &done_count),
+            0);
+        ck_assert_uint_eq(done_count, 1);
+        ck_assert_int_eq(done_status, -EFAULT);
+    }
+    for (unsigned i = 0; i < 3; i++) { /* the right length, of what is not there */
+        struct iovec wild[] = {{far, 5000},
+                               {i == 0   ? NULL
+                                : i == 1 ? (void *)UINTPTR_MAX
+                                         : (void *)1,
+                                5000}};
+        struct am_memory memory = {(uintptr_t)wild, key | UINT64_C(2) << 33};
+
+        done_count = 0;
+        ck_assert_int_eq(
+            am_get(job.am[0], 1, &memory, 0, near, 10000, 9, ping_args, 2, on_done, &done_count),
+            0);
+        ck_assert_uint_eq(done_count, 1);
+        ck_assert_int_eq(done_status, -EFAULT);
+    }
+    fixture_settle(&job);
+    ck_assert_uint_eq(handled, 0);
+}
+END_TEST
+
+/* ---- which way -------------------------------------------------------------------------------------------- */
 
 static uint64_t now, look_takes;
 
@@ -452,10 +581,12 @@ int main(void)
         tcase_add_loop_test(both[i], get_moves_exactly_these_bytes, 0, count);
         tcase_add_loop_test(both[i], put_moves_exactly_these_bytes, 0, count);
         tcase_add_loop_test(both[i], get_packs_and_unpacks, 0, 4 * count);
+        tcase_add_loop_test(both[i], runs_are_copied_into_runs, 0, 6 * 6 * 4 * 3);
         tcase_add_test(both[i], many_at_once);
         tcase_add_test(both[i], attended_memory_comes_the_faster_way);
         suite_add_tcase(suite, both[i]);
     }
+    tcase_add_test(one_copy, a_list_of_runs_may_lie);
     tcase_add_test(one_copy, streams_at_once_share_the_time);
     tcase_add_test(mediums, the_owner_refuses);
     tcase_add_test(mediums, concealed_while_it_is_packed);

@@ -422,8 +422,8 @@ START_TEST(a_get_with_gaps_while_one_direction_has_changed)
         source[i] = (uint8_t)(i * 7);
     ck_assert_int_eq(am_expose(net.am[1], 0, source, BYTES, AM_READ, &memory), 0);
     fake_grants_as(domain_of(0));
-    for (unsigned i = 0; am_get_unpacked(net.am[0], 1, &memory, 0, unpack_halves, gaps, BYTES, GOT,
-                                         NULL, 0, NULL, NULL) == -EAGAIN;
+    for (unsigned i = 0; am_get_unpacked(net.am[0], 1, &memory, 0, unpack_halves, NULL, gaps, BYTES,
+                                         GOT, NULL, 0, NULL, NULL) == -EAGAIN;
          i++) {
         ck_assert_uint_lt(i, 1000);
         round_of_all();

@@ -777,10 +777,11 @@ START_TEST(transfers_with_gaps_are_whole)
     memset(source, 0xff, sizeof(source)); /* what lies between never arrives */
     for (size_t i = 0; i <= length; i++)
         source[3 * i] = (uint8_t)(random() & 0x7f);
-    ck_assert_int_eq(
-        am_expose_packed(net.am[1], 0, pack_thirds, source, sizeof(source) / 3, &memory), 0);
+    ck_assert_int_eq(am_expose_packed(net.am[1], 0, pack_thirds, NULL, source, sizeof(source) / 3,
+                                      AM_READ, &memory),
+                     0);
     dones = 0;
-    while (am_get_unpacked(net.am[0], 1, &memory, 1, unpack_thirds, target, length, HANDLER,
+    while (am_get_unpacked(net.am[0], 1, &memory, 1, unpack_thirds, NULL, target, length, HANDLER,
                            (uint64_t[]){received[1][0]}, 1, on_done, NULL) == -EAGAIN)
         net_round(&net);
     while (dones == 0)
