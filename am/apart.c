@@ -17,6 +17,7 @@
  * others for absent (tried: slower than before).
  */
 #include <sched.h>
+#include <string.h>
 
 #include "am/core.h"
 
@@ -29,15 +30,22 @@ enum {
      * the next. A yield to another rank takes about a us. */
     YIELDS_PER_TELL = 64,
     YIELDS_PER_LOOK = 256,
+    YIELDS_PER_MOVE = 1024, /* at least; whatever a peer invites to */
 };
 
 /* Go to one of the processors `there`, and may use all that are `allowed` as before. */
 static void move(struct am *am, const cpu_set_t *there, const cpu_set_t *allowed)
 {
+    cpu_set_t all;
+
     if (CPU_COUNT(there) == 0 || sched_setaffinity(0, sizeof(*there), there) < 0)
         return;
-    sched_setaffinity(0, sizeof(*allowed), allowed);
+    if (sched_setaffinity(0, sizeof(*allowed), allowed) < 0) {
+        memset(&all, 0xff, sizeof(all)); /* they are not ours any more: whatever is */
+        sched_setaffinity(0, sizeof(all), &all);
+    }
     am->moves++;
+    am->moved_at = am->yields;
     bell_tell_processor(&am->bell);
 }
 
@@ -81,7 +89,7 @@ void apart_look(struct am *am, uint64_t start, uint64_t now)
 }
 
 /* Where more ranks are on one processor than on another by at least two, send one there: the last of those, which may be us. Who has
- * counted at the same time sends the same. */
+ * counted at the same time mostly sends the same. */
 static void even_out(struct am *am, size_t here)
 {
     size_t most = here, least = here;
@@ -119,11 +127,12 @@ void apart_yielded(struct am *am)
         return;
     here = bell_tell_processor(&am->bell);
     invited = bell_invited(&am->bell);
-    if (invited >= 0 && invited != here) {
-        if (sched_getaffinity(0, sizeof(allowed), &allowed) == 0 &&
-            CPU_ISSET((size_t)invited, &allowed))
-            move_to(am, (size_t)invited, &allowed);
-    } else if (am->yields % YIELDS_PER_LOOK == 0 && here >= 0 && here < CPU_SETSIZE) {
+    if (here < 0 || here >= CPU_SETSIZE ||
+        (am->moves && am->yields - am->moved_at < YIELDS_PER_MOVE))
+        return;
+    if (invited >= 0 && invited != here && sched_getaffinity(0, sizeof(allowed), &allowed) == 0 &&
+        CPU_ISSET((size_t)invited, &allowed))
+        move_to(am, (size_t)invited, &allowed);
+    else if (am->yields % YIELDS_PER_LOOK == 0)
         even_out(am, (size_t)here);
-    }
 }

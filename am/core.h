@@ -93,6 +93,7 @@ struct am {
     uint64_t looks;      /* at the control stream, each a system call */
     uint64_t apart_next; /* ns: when apart.c looks next */
     uint32_t yields;     /* of waits, with more ranks than cores */
+    uint32_t moved_at;   /* of them */
     uint64_t moves;      /* to another processor, by apart.c */
     uint64_t stirs;      /* polls in which a link moved, though it may have handed nothing up */
     uint64_t events;     /* polls that handled something, with AM_THREADS */

@@ -28,11 +28,14 @@ struct finish {
 
 enum {
     RUNS_MOST = 16,
-    RUN_LEAST = 4096, /* bytes: what a peer copies in shorter runs it gets faster packed */
+    RUN_LEAST = 4096, /* bytes: what a peer copies in shorter runs it gets faster packed, */
+    RUN_ALONE =
+        16384, /* and into shorter ones, if each takes a call of its own, through a piece of memory */
 };
 
 enum entry_kind {
     ENTRY_FREE,
+    ENTRY_NEW, /* a get or a put that is being asked for: only its caller is told how that ends */
     ENTRY_EXPOSED, /* memory a peer may reach */
     ENTRY_GET,     /* we get, and wait for the bytes */
     ENTRY_PUT,     /* we put, and wait for the peer to have got them */
@@ -164,8 +167,14 @@ static struct entry *entry_new(struct am *am, enum entry_kind kind, uint32_t pee
     entry->streams = NULL;
     entry->pack = NULL;
     entry->unpack = NULL;
-    am->gets += kind == ENTRY_GET;
     return entry;
+}
+
+/* The peer has been asked: from now on its end is told. */
+static void entry_ask(struct entry *entry, enum entry_kind kind)
+{
+    entry->kind = kind;
+    entry->am->gets += kind == ENTRY_GET;
 }
 
 /* Time as a stream has it that shares us with others: of k at once each takes a k-th. */
@@ -283,8 +292,9 @@ static void lend(struct am *am, struct entry *entry, void *base, uint64_t runs,
     uint32_t peer = entry->peer;
     bool self = peer == am_self(am);
     bool streams = entry->access & AM_ATTENDED && entry->length <= STREAM_MOST && !self;
+    bool copies = !streams || !(am->slow_clock || am->peers[peer].no_read); /* as we would */
 
-    if (base && !am->job.domu && !self && am_node(am, peer) == am->job.node)
+    if (base && copies && !am->job.domu && !self && am_node(am, peer) == am->job.node)
         am->lent += entry->lent = entry->length;
     memory->base = (uintptr_t)base;
     memory->key = entry_name(entry) | (streams ? KEY_ATTENDED : 0) | runs << KEY_RUNS_SHIFT;
@@ -752,7 +762,7 @@ static int place_copy(struct am *am, struct am_link *link, uint64_t remote,
          offset += part, remote += part) {
         void *at = local->run ? local->run(local->data, offset, &part) : NULL;
 
-        if (!at || (part < RUN_LEAST && part < end - offset)) {
+        if (!at || (part < RUN_ALONE && part < end - offset)) {
             piece = piece ? piece : malloc(PIECE);
             at = piece;
             part = PIECE;
@@ -833,8 +843,9 @@ static int transfer_now(struct am *am, struct am_link *link, const struct remote
         result = runs_copy(am, link, remote, local, length);
     else if (length)
         result = copy_now(am, link, remote->base + remote->offset, local->base, length, write);
-    if (result == -EOPNOTSUPP)
-        return result;
+    /* What the kernel cannot reach there, the owner perhaps can. */
+    if (result == -EOPNOTSUPP || (result == -EFAULT && !write))
+        return -EOPNOTSUPP;
     sent = result == 0 ? finish_send(am, link->peer, finish) : 0;
     if (sent < 0 && sent != -EHOSTDOWN)
         return sent;
@@ -865,7 +876,7 @@ static int transfer_begin(struct am *am, uint32_t peer, const struct remote *rem
 static int get_start(struct am *am, uint32_t peer, const struct am_memory *source, size_t offset,
                      const struct place *target, size_t length, struct entry **started)
 {
-    struct entry *get = entry_new(am, ENTRY_GET, peer);
+    struct entry *get = entry_new(am, ENTRY_NEW, peer);
     struct am_link *link;
     int result;
 
@@ -892,11 +903,13 @@ static int get_start(struct am *am, uint32_t peer, const struct am_memory *sourc
 
         result = core_send(am, peer, CORE_GET, args, 4, NULL, 0);
     }
-    if (result < 0)
+    if (result < 0) {
         entry_free(get);
-    else
-        *started = get;
-    return result;
+        return result;
+    }
+    entry_ask(get, ENTRY_GET);
+    *started = get;
+    return 0;
 }
 
 /* How to get `length` bytes of what the peer attends to. *ways will be told what it took; NULL: there is no choice. Nor is there one where a
@@ -928,7 +941,7 @@ static int get(struct am *am, uint32_t peer, const struct am_memory *source, siz
     struct entry *started;
     int result;
 
-    if (remote.base && source->key & KEY_ATTENDED && likely(peer < am->job.size))
+    if (remote.base && length && source->key & KEY_ATTENDED && likely(peer < am->job.size))
         way = way_of(am, &am->peers[peer], length, &ways);
     if (ways)
         began = am_now(am);
@@ -994,7 +1007,7 @@ static int put(struct am *am, uint32_t peer, const struct am_memory *target, siz
 
     if (result != -EOPNOTSUPP)
         return result;
-    started = entry_new(am, ENTRY_PUT, peer);
+    started = entry_new(am, ENTRY_NEW, peer);
     if (!started)
         return -ENOMEM;
     result = am_expose(am, peer, bytes, length, AM_READ, &exposure);
@@ -1010,6 +1023,7 @@ static int put(struct am *am, uint32_t peer, const struct am_memory *target, siz
         entry_free(started);
         return result;
     }
+    entry_ask(started, ENTRY_PUT);
     started->key = exposure.key;
     started->done = done;
     started->context = context;

@@ -13,6 +13,7 @@ enum {
      * a PERIOD-th of the time. */
     PERIOD = 64,
     MOST_TIMES = 256,
+    AGAIN = PERIOD * MOST_TIMES, /* gets after which it is tried in any case */
     /* A cost follows what is measured by this part of the difference. No more than twice the cost is believed: a process loses its
      * core now and then. */
     SMOOTH = 4,
@@ -34,32 +35,30 @@ enum way way_faster(const struct ways *ways, size_t length)
     return cost[WAY_COPY] && cost[WAY_COPY] < cost[WAY_STREAM] ? WAY_COPY : WAY_STREAM;
 }
 
-enum way way_next(struct ways *ways, size_t length)
+enum way way_next(const struct ways *ways, size_t length)
 {
-    struct way_class *at = &ways->of[class_of(length)];
-    enum way faster = way_faster(ways, length), other = faster == WAY_COPY ? WAY_STREAM : WAY_COPY;
-    uint32_t slower;
+    const struct way_class *at = &ways->of[class_of(length)];
+    enum way faster = way_faster(ways, length), other = !faster;
+    uint32_t slower = at->cost[faster] ? at->cost[other] / at->cost[faster] : 1;
 
     if (at->tried < TRIES * WAYS)
-        return at->tried++ % WAYS;
-    slower = at->cost[faster] ? at->cost[other] / at->cost[faster] : 1;
-    if (++at->since < PERIOD * (slower < 1 ? 1 : slower < MOST_TIMES ? slower : MOST_TIMES))
-        return faster;
-    at->since = 0;
-    return other;
+        return at->tried % WAYS;
+    slower = slower < 1 ? 1 : slower < MOST_TIMES ? slower : MOST_TIMES;
+    return at->since + 1 < PERIOD * slower ? faster : other;
 }
 
 void way_took(struct ways *ways, size_t length, enum way way, uint64_t nanoseconds)
 {
     struct way_class *at = &ways->of[class_of(length)];
     uint64_t took = nanoseconds * 1000 / (length ? length : 1), cost = at->cost[way];
-    enum way other = way == WAY_COPY ? WAY_STREAM : WAY_COPY;
 
     took = took == 0 ? 1 : took < UINT32_MAX / 2 ? took : UINT32_MAX / 2;
-    /* What was slower and is not, for once, is tried again at once. */
-    if (way != way_faster(ways, length) && took < at->cost[other])
-        at->since = UINT32_MAX - 1;
+    if (way == way_faster(ways, length))
+        at->since += at->since < AGAIN;
+    else /* What was slower and is not, for once, is tried again at once. */
+        at->since = took < at->cost[!way] ? AGAIN : 0;
     if (cost == 0 || at->tried < TRIES * WAYS) {
+        at->tried++;
         at->cost[way] = (uint32_t)(cost == 0 || took < cost ? took : cost);
         return;
     }

@@ -19,7 +19,7 @@ enum {
 struct ways {
     struct way_class {
         uint32_t cost[WAYS]; /* ps a byte; 0: not known */
-        uint32_t tried;      /* at first: how many gets there were */
+        uint32_t tried;      /* at first: how many gets were measured */
         uint32_t since;      /* gets since the slower way was last tried */
     } of[WAY_CLASSES];
 };
@@ -27,7 +27,7 @@ struct ways {
 /* The way that is faster, as far as is known. */
 enum way way_faster(const struct ways *ways, size_t length);
 /* The way for the next message, which will be measured: now and then the other one. */
-enum way way_next(struct ways *ways, size_t length);
+enum way way_next(const struct ways *ways, size_t length);
 /* That took so long. */
 void way_took(struct ways *ways, size_t length, enum way way, uint64_t nanoseconds);
 

@@ -296,10 +296,10 @@ static int ring_read_runs(struct am_link *link, const struct iovec *there, unsig
     for (unsigned i = 0; i < ours; i++)
         length += here[i].iov_len;
     ring_transport(link->am->ring)->copied++;
-    /* Less than all is copied where the peer has no such memory. */
+    /* Less than all: there is no such memory, or it is more than one call copies, or the peer has gone. One by one, that shows. */
     return process_vm_readv((pid_t)ring->pid, here, ours, there, theirs, 0) == (ssize_t)length
                ? 0
-               : -EFAULT;
+               : -EOPNOTSUPP;
 }
 
 static int ring_write(struct am_link *link, uint64_t base, const void *source, size_t length)

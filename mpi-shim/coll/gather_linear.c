@@ -51,9 +51,9 @@ static int gather(const void *send, size_t send_count, struct datatype *send_typ
         return coll_offer(send, send_count, send_type, root, TAG_GATHER, comm);
     if (comm->size == 2) {
         error = own_part(send, send_count, send_type, all, root, comm);
-        return error ? error
-                     : coll_recv(place_of(all, 1 - root), count_of(all, 1 - root), all->type,
-                                 1 - root, TAG_GATHER, comm);
+        waited = coll_recv(place_of(all, 1 - root), count_of(all, 1 - root), all->type, 1 - root,
+                           TAG_GATHER, comm);
+        return error ? error : waited;
     }
     requests = memory_get((size_t)comm->size * sizeof(struct request *));
     for (int i = 0; i < comm->size && !error; i++)

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "am/link/ring_private.h"
 #include "am/way.h"
 #include "tests/am/job_fixture.h"
 
@@ -406,6 +407,17 @@ START_TEST(runs_are_copied_into_runs)
 }
 END_TEST
 
+/* What cannot be copied the owner is asked for; it knows nothing of this. */
+static void get_refused(const struct am_memory *memory)
+{
+    done_count = 0;
+    ck_assert_int_eq(
+        am_get(job.am[0], 1, memory, 0, near, 10000, 9, ping_args, 2, on_done, &done_count), 0);
+    fixture_settle(&job);
+    ck_assert_uint_eq(done_count, 1);
+    ck_assert_int_eq(done_status, -EFAULT);
+}
+
 /* A peer that lists what it has not, or too little, or too much. */
 START_TEST(a_list_of_runs_may_lie)
 {
@@ -419,33 +431,78 @@ START_TEST(a_list_of_runs_may_lie)
         {UINT64_MAX - 8, 16},
     };
 
-    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct am_memory memory = {cases[i].base, key | cases[i].runs << 33};
-
-        done_count = 0;
-        ck_assert_int_eq(
-            am_get(job.am[0], 1, &memory, 0, near, 10000, 9, ping_args, 2, on_done, &done_count),
-            0);
-        ck_assert_uint_eq(done_count, 1);
-        ck_assert_int_eq(done_status, -EFAULT);
-    }
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        get_refused(&(struct am_memory){cases[i].base, key | cases[i].runs << 33});
     for (unsigned i = 0; i < 3; i++) { /* the right length, of what is not there */
         struct iovec wild[] = {{far, 5000},
                                {i == 0   ? NULL
                                 : i == 1 ? (void *)UINTPTR_MAX
                                          : (void *)1,
                                 5000}};
-        struct am_memory memory = {(uintptr_t)wild, key | UINT64_C(2) << 33};
 
-        done_count = 0;
-        ck_assert_int_eq(
-            am_get(job.am[0], 1, &memory, 0, near, 10000, 9, ping_args, 2, on_done, &done_count),
-            0);
-        ck_assert_uint_eq(done_count, 1);
-        ck_assert_int_eq(done_status, -EFAULT);
+        get_refused(&(struct am_memory){(uintptr_t)wild, key | UINT64_C(2) << 33});
     }
     fixture_settle(&job);
     ck_assert_uint_eq(handled, 0);
+}
+END_TEST
+
+/* What the kernel does not let us copy, or not any more, the owner streams. _i: nothing at the address that it names; nobody of its process
+ * number. Then a row, or runs. */
+START_TEST(what_cannot_be_copied_is_streamed)
+{
+    struct blocks there = {far + EDGE, 5000}, here = {near + EDGE, 5000};
+    bool runs = _i & 2;
+    struct am_memory memory;
+
+    ck_assert_int_eq(runs ? am_expose_packed(job.am[1], 0, pack_blocks, run_of_blocks, &there,
+                                             20000, AM_READ, &memory)
+                          : am_expose(job.am[1], 0, far + EDGE, 20000, AM_READ, &memory),
+                     0);
+    if (_i & 1)
+        ((struct ring_link *)(void *)job.am[0]->peers[1].link)->pid = 0x3fffffff;
+    else
+        memory.base = 4096;
+    ck_assert_int_eq(runs ? am_get_unpacked(job.am[0], 1, &memory, 0, unpack_blocks, run_of_blocks,
+                                            &here, 20000, 9, ping_args, 2, on_done, &done_count)
+                          : am_get(job.am[0], 1, &memory, 0, near + EDGE, 20000, 9, ping_args, 2,
+                                   on_done, &done_count),
+                     0);
+    ck_assert_uint_eq(done_count, 0);
+    fixture_settle(&job);
+    ck_assert_uint_eq(done_count, 1);
+    ck_assert_int_eq(done_status, 0);
+    for (size_t i = 0; i < 20000; i++)
+        ck_assert(runs ? *block_byte(&here, i) == *block_byte(&there, i)
+                       : near[EDGE + i] == far[EDGE + i]);
+    am_conceal(job.am[1], &memory);
+}
+END_TEST
+
+static int send_into_nothing(struct am_link *link, const struct am_outgoing *message)
+{
+    am_report_down(link->am, link->peer, "found dead");
+    return -EHOSTDOWN;
+}
+
+/* Who finds the peer dead as he asks it is told by the call alone. */
+START_TEST(a_peer_that_is_found_dead)
+{
+    struct am *am = job.am[0];
+    struct am_link *link = am->peers[1].link;
+    static struct am_link_ops ops;
+    struct am_memory memory;
+
+    ck_assert_int_eq(am_expose(job.am[1], 0, far, 20000, _i ? AM_WRITE : AM_READ, &memory), 0);
+    ops = *link->ops;
+    ops.send = send_into_nothing;
+    link->ops = &ops;
+    ck_assert_int_eq(_i ? am_put(am, 1, &memory, 0, near, 20000, 9, ping_args, 2, on_done, NULL)
+                        : am_get(am, 1, &memory, 0, near, 20000, 9, ping_args, 2, on_done, NULL),
+                     -EHOSTDOWN);
+    ck_assert_uint_eq(done_count, 0);
+    ck_assert_uint_eq(am->gets, 0);
+    ck_assert_uint_eq(am->lent, 0);
 }
 END_TEST
 
@@ -587,8 +644,10 @@ int main(void)
         suite_add_tcase(suite, both[i]);
     }
     tcase_add_test(one_copy, a_list_of_runs_may_lie);
+    tcase_add_loop_test(one_copy, what_cannot_be_copied_is_streamed, 0, 4);
     tcase_add_test(one_copy, streams_at_once_share_the_time);
     tcase_add_test(mediums, the_owner_refuses);
+    tcase_add_loop_test(mediums, a_peer_that_is_found_dead, 0, 2);
     tcase_add_test(mediums, concealed_while_it_is_packed);
     tcase_add_test(mediums, a_peer_that_goes_down_ends_them);
     runner = srunner_create(suite);
