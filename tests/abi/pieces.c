@@ -156,14 +156,19 @@ static void check_seed(int seed)
     }
     ck_assert_msg(memcmp(packed, list, total) == 0, "seed %d: packed in pieces", seed);
 
-    for (size_t i = 0; i < total; i++) {
-        size_t length = 0;
-        const char *run = datatype_run(type, source + MIDDLE, count, i, &length);
+    /* Run after run, and from within each. */
+    for (size_t at = 0, length; at < total; at += length) {
+        const char *run = datatype_run(type, source + MIDDLE, count, at, &length);
+        size_t from, left;
 
-        ck_assert_msg(length > 0 && length <= total - i, "seed %d: a run at %zu", seed, i);
-        for (size_t k = 0; k < length; k++)
-            ck_assert_msg(run + k == source + MIDDLE + place_of(type, i + k),
-                          "seed %d: byte %zu of the run at %zu", seed, k, i);
+        ck_assert_msg(length > 0 && length <= total - at, "seed %d: a run at %zu", seed, at);
+        for (size_t i = 0; i < length; i++)
+            ck_assert_msg(run + i == source + MIDDLE + place_of(type, at + i),
+                          "seed %d: byte %zu of the run at %zu", seed, i, at);
+        from = (size_t)below((int)length);
+        ck_assert_msg(datatype_run(type, source + MIDDLE, count, at + from, &left) == run + from &&
+                          left == length - from,
+                      "seed %d: from byte %zu of the run at %zu", seed, from, at);
     }
 
     /* The last piece first, as frames may come. Where blocks overlap, a byte is written twice, with the same
