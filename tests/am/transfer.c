@@ -369,18 +369,17 @@ static bool copied_in_runs(size_t block, size_t length)
     return block == 0 || length <= block || (block >= 4096 && (length + block - 1) / block <= 16);
 }
 
-/* From runs, or a row, into others. _i: how it lies there and here, how long it is, and from where on. */
-START_TEST(runs_are_copied_into_runs)
+/* From runs, or a row, into others: `length` bytes from `offset` on. */
+static void move_runs(struct blocks there, struct blocks here, size_t length, size_t offset)
 {
-    struct blocks there = {far + EDGE, blocks_of[_i % 6]},
-                  here = {near + EDGE, blocks_of[_i / 6 % 6]};
-    size_t length = runs_length[_i / 36 % 4], offset = runs_offset[_i / 144];
     bool one_copy = strcmp(getenv("CARAVAN_SINGLE_COPY"), "yes") == 0;
     uint8_t *expected = malloc(BIG + 2 * EDGE);
     uint64_t before = copies();
     struct blocks wanted = {expected + EDGE, here.block};
     struct am_memory memory;
 
+    handled = done_count = 0;
+    fill(near, 2);
     memcpy(expected, near, BIG + 2 * EDGE);
     for (size_t i = 0; i < length; i++)
         *block_byte(&wanted, i) = *block_byte(&there, offset + i);
@@ -404,6 +403,16 @@ START_TEST(runs_are_copied_into_runs)
     ck_assert_uint_eq(handled, 1);
     ck_assert_int_eq(memcmp(expected, near, BIG + 2 * EDGE), 0);
     free(expected);
+}
+
+/* _i: how it lies there and here. */
+START_TEST(runs_are_copied_into_runs)
+{
+    for (unsigned i = 0; i < 4; i++)
+        for (unsigned j = 0; j < 3; j++)
+            move_runs((struct blocks){far + EDGE, blocks_of[_i % 6]},
+                      (struct blocks){near + EDGE, blocks_of[_i / 6]}, runs_length[i],
+                      runs_offset[j]);
 }
 END_TEST
 
@@ -638,7 +647,7 @@ int main(void)
         tcase_add_loop_test(both[i], get_moves_exactly_these_bytes, 0, count);
         tcase_add_loop_test(both[i], put_moves_exactly_these_bytes, 0, count);
         tcase_add_loop_test(both[i], get_packs_and_unpacks, 0, 4 * count);
-        tcase_add_loop_test(both[i], runs_are_copied_into_runs, 0, 6 * 6 * 4 * 3);
+        tcase_add_loop_test(both[i], runs_are_copied_into_runs, 0, 6 * 6);
         tcase_add_test(both[i], many_at_once);
         tcase_add_test(both[i], attended_memory_comes_the_faster_way);
         suite_add_tcase(suite, both[i]);
