@@ -408,7 +408,8 @@ END_TEST
 
 /* ---- more ranks than cores --------------------------------------------------------------------------------- */
 
-static cpu_set_t processors; /* that the test may use */
+static cpu_set_t processors;      /* that the test may use */
+static uint32_t last_move = 2000; /* yields ago */
 
 static int other_than(int processor)
 {
@@ -431,6 +432,7 @@ static bool moves(unsigned self, int at, int invited)
     ck_assert_int_eq(sched_getaffinity(0, sizeof(allowed), &allowed), 0);
     peer->processor = (uint32_t)(at + 1);
     am->bell.page->invited = (uint32_t)(invited + 1);
+    am->moved_at = yields - last_move;
     for (int i = 0; i < 1000 && am->yields - yields < 300; i++)
         ck_assert_int_eq(am_wait(am, am_now(am) + 1000000), 0);
     ck_assert_uint_ge(am->yields - yields, 300);
@@ -509,6 +511,10 @@ START_TEST(an_invitation_is_followed_where_it_may_be)
         moved = moves(0, CPU_SETSIZE - 1, other_than(sched_getcpu()));
     ck_assert(moved == (CPU_COUNT(&processors) > 1));
     ck_assert_uint_le(job.am[0]->moves, 1);
+    last_move = 0; /* not twice in a row */
+    for (int i = 0; i < 5; i++)
+        ck_assert(!moves(0, CPU_SETSIZE - 1, other_than(sched_getcpu())) || !moved);
+    last_move = 2000;
     ck_assert(!moves(0, CPU_SETSIZE - 1, CPU_SETSIZE - 1)); /* there is none, or it is not ours */
     ck_assert(!moves(0, CPU_SETSIZE - 1, CPU_SETSIZE));
     ck_assert(!moves(0, CPU_SETSIZE - 1, INT_MAX - 1));
