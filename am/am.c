@@ -465,26 +465,12 @@ int am_poll_inside(struct am *am)
     return handled;
 }
 
-/* Some programs poll once between two long computations. */
-static inline bool control_is_due(struct am *am)
-{
-#if defined(__x86_64__)
-    uint64_t tick = __builtin_ia32_rdtsc();
-
-    if (likely(tick - am->control_tick < TICKS_PER_CONTROL))
-        return false;
-    am->control_tick = tick;
-#endif
-    return true;
-}
-
 int am_poll(struct am *am)
 {
     int handled;
 
     am_enter(am);
-    if (unlikely(control_is_due(am)))
-        am->polls_to_control = 1;
+    am_control_when_due(am);
     handled = am_poll_inside(am);
     am_leave(am);
     return handled;

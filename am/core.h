@@ -49,8 +49,10 @@ struct peer {
 struct am_table; /* am/transfer.c */
 struct control_message;
 
-/* To look at the control stream is a system call: only every so many polls of a wait (in a domain that is two ways through Xen,
- * and more polls), and ticks of the processor's counter (about a millisecond's worth) for a program that polls by itself. */
+/* To look at the control stream is a system call: only every so many polls of a wait that is a long one (in a domain that is two
+ * ways through Xen, and more polls). Polls may be far apart, though, and waits short: the program computes between them, or takes
+ * long for each message. So one that begins, or am_poll, looks after so many ticks of the processor's counter as well: about a
+ * millisecond's worth. */
 enum {
     POLLS_PER_CONTROL = 1024,
     POLLS_PER_CONTROL_DOMAIN = 65536,
@@ -68,7 +70,7 @@ struct am {
     struct am_transport *wire; /* NULL: the job uses no frames */
     struct am_work *work, **work_end;
     uint32_t polls_to_control;
-    uint64_t control_tick; /* of the last look by am_poll */
+    uint64_t control_tick; /* when the last look was due by these */
     uint32_t waiters;      /* threads asleep in am_wait */
     struct handler_entry handlers[AM_HANDLERS];
 
@@ -247,6 +249,21 @@ static inline void am_leave(struct am *am)
 
 /* am_poll for one who is inside and looks at the clock by himself. */
 int am_poll_inside(struct am *am);
+
+/* At the beginning of each am_poll and am_wait: the next poll looks at the control stream if none has for long. */
+static inline void am_control_when_due(struct am *am)
+{
+#if defined(__x86_64__)
+    uint64_t tick = __builtin_ia32_rdtsc();
+#else
+    uint64_t tick = am_now(am);
+#endif
+
+    if (likely(tick - am->control_tick < TICKS_PER_CONTROL))
+        return;
+    am->control_tick = tick;
+    am->polls_to_control = 1;
+}
 
 /* The link to `peer`, made now if need be: 0, -EINVAL, -EHOSTDOWN, -ENOMEM. */
 int am_link_to(struct am *am, uint32_t peer, struct am_link **link);

@@ -241,6 +241,7 @@ int am_wait(struct am *am, uint64_t deadline)
     int handled;
 
     am_enter(am); /* asleep too: what arrives then is ours to take */
+    am_control_when_due(am);
     handled = wait_inside(am, deadline);
     am_leave(am);
     return handled;

@@ -2,8 +2,8 @@
  *
  * Intent: nobody sleeps while a message lies there. First every interleaving of the sleeper's and the sender's steps, with
  * store buffers as x86 has them, for both kinds of barrier (and without one, to see that the search finds the lost
- * wake-up); then the real code, two threads that make each other sleep at every message; then am_wait's deadlines; then
- * whom a rank leaves a processor to.
+ * wake-up); then the real code, two threads that make each other sleep at every message; then am_wait's deadlines, and
+ * that whoever never waits for long hears of its agent; then whom a rank leaves a processor to.
  */
 #include <check.h>
 #include <errno.h>
@@ -213,6 +213,29 @@ START_TEST(a_wait_ends_at_its_deadline)
     ck_assert_int_eq(am_wait(job.am[0], start + 30000000), 0);
     ck_assert_uint_ge(am_now(job.am[0]) - start, 30000000);
     ck_assert_int_eq(am_wait(job.am[0], start), 0);
+    fixture_close(&job);
+}
+END_TEST
+
+/* What always finds a message waits for nothing: it must hear of its agent all the same, however long it takes for each. */
+START_TEST(who_is_never_idle_hears_of_the_agent)
+{
+    enum { TIMES = 20 };
+    bool by_poll = _i;
+
+    fixture_open(&job, 2, true);
+    for (unsigned i = 0; i < 2; i++)
+        am_set_handler(job.am[i], 1, on_token, NULL);
+    ck_assert_int_eq(am_request(job.am[1], 0, 1, NULL, 0, NULL, 0), 0);
+    fixture_settle(&job); /* there is a ring */
+    for (unsigned i = 0; i < TIMES; i++) {
+        uint64_t looks = job.am[0]->looks;
+
+        ck_assert_int_eq(am_request(job.am[1], 0, 1, NULL, 0, NULL, 0), 0);
+        usleep(5000);
+        ck_assert_int_eq(by_poll ? am_poll(job.am[0]) : am_wait(job.am[0], AM_FOREVER), 1);
+        ck_assert_uint_eq(job.am[0]->looks, looks + 1);
+    }
     fixture_close(&job);
 }
 END_TEST
@@ -538,17 +561,30 @@ static uint64_t slow_clock(void *unused)
     return clock_now += clock_takes;
 }
 
+static uint32_t polls;
+
+static int counted_poll(struct am_transport *transport)
+{
+    polls++;
+    return 0;
+}
+
 /* How often a wait polls before it looks at a clock that takes so long. */
 static uint32_t polls_before_clock(uint64_t nanoseconds)
 {
     struct am *am = job.am[0];
-    uint32_t left = am->polls_to_control = 100000;
+    const struct am_transport_ops *ops = am->ring->ops;
+    struct am_transport_ops counted = *ops;
 
+    counted.poll = counted_poll;
+    polls = 0;
     clock_takes = nanoseconds;
     am->job.clock = slow_clock;
     wait_open(am);
+    am->ring->ops = &counted;
     ck_assert_int_eq(am_wait(am, clock_now), 0);
-    return left - am->polls_to_control - 1; /* one is that of am_poll */
+    am->ring->ops = ops;
+    return polls - 1; /* the first is the caller's, whatever the clock takes */
 }
 
 /* Two ranks that wait for each other's looks at the clock would go on doing so. */
@@ -578,6 +614,7 @@ int main(void)
     tcase_add_test(waiting, no_interleaving_loses_a_wakeup);
     tcase_add_loop_test(waiting, nobody_oversleeps, 0, 2);
     tcase_add_test(waiting, a_wait_ends_at_its_deadline);
+    tcase_add_loop_test(waiting, who_is_never_idle_hears_of_the_agent, 0, 2);
     tcase_add_test(waiting, a_fence_waits_for_everybody);
     tcase_add_test(waiting, closing_waits_for_everybody);
     tcase_add_test(waiting, a_wait_ends_when_the_agent_dies);
