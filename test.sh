@@ -8,14 +8,14 @@
 #   ./test.sh --keep       leave the build directories and logs where they are, and say where
 #
 # What runs: the formatting check; the unit and sim suites under AddressSanitizer and
-# UndefinedBehaviorSanitizer; every fuzz target for FUZZ_SECONDS (15) from its seed corpus; every suite of
+# UndefinedBehaviorSanitizer; every fuzz target for FUZZ_SECONDS (10) from its seed corpus; every suite of
 # the release build. A test that is skipped for want of something in this machine counts as failed when
 # CI=true, and is named either way. Nothing is written into the source tree.
 set -u -o pipefail
 exec </dev/null
 
 source_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-fuzz_seconds=${FUZZ_SECONDS:-15}
+fuzz_seconds=${FUZZ_SECONDS:-10}
 install=yes keep=no
 for argument in "$@"; do
     case $argument in

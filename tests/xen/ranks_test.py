@@ -364,7 +364,7 @@ for word; do line="$line '$word'"; done
         before, seed = self.host(), int(os.environ.get("SEED", time.time()))
         print(f"SEED={seed}", file=sys.stderr)
         chance = random.Random(seed)
-        for i in range(200 if LONG else 10):
+        for i in range(200 if LONG else 6):
             what = chance.choice(("destroy", "pause", "kill"))
             process = subprocess.Popen([MPIRUN, "--pocket", "--domu", "-n", "2", MESSAGES, "granted"],
                                        env=self.environment, cwd=self.work, stdin=subprocess.PIPE,
@@ -567,7 +567,7 @@ for word; do line="$line '$word'"; done
     def test_6_jobs_in_a_row_leave_nothing(self):
         self.good("-n", 2, os.path.join(BUILD, "bench/hello"))
         before = self.host()
-        for _ in range(200 if LONG else 10):
+        for _ in range(200 if LONG else 6):
             self.good("-n", 2, os.path.join(BUILD, "bench/hello"))
         self.assertEqual(self.host(), before)
 
