@@ -24,6 +24,13 @@ enum {
 
     LOOK_LAST = 16000000, /* ns: 0.1 % of a core */
 
+    /* Lines that are cleared before they are needed (docs/ring.md). */
+    RING_AHEAD = 16, /* beyond the next message, */
+    RING_AHEAD_MOST =
+        256,             /* whose own are taken to be as many as the last one's, at most so many; */
+    RING_AHEAD_EACH = 4, /* so many by each idle poll, */
+    RING_SHORT = 2,      /* and by each send of a message of so few */
+
     RING_REPLY_LINES = (8 + AM_MAX_ARGS * 8 + AM_MAX_REPLY + RING_LINE - 1) / RING_LINE,
     RING_MESSAGE_LINES = (8 + AM_MAX_ARGS * 8 + RING_CHUNK + RING_LINE - 1) / RING_LINE,
     /* Room that only replies may use: all that may be owed, the lines that one of them may skip at the end of the ring, and
@@ -59,6 +66,38 @@ static int ring_refresh(struct ring_link *ring)
     return 0;
 }
 
+/* The message at `next` is still to come. */
+static inline void ring_clear_next(struct ring_link *ring, uint32_t next)
+{
+    if ((int32_t)(ring->cleared - next) > 0)
+        return;
+    *(uint64_t *)ring->out->line[next & (ring->lines - 1)] = 0;
+    ring->cleared = next + 1;
+}
+
+/* Clear lines that are free up to `end`, but no more than `most`. To store there makes them this processor's, and the message that
+ * comes there need not wait for that. Returns whether there are more. */
+static inline bool ring_clear_to(struct ring_link *ring, uint32_t end, uint32_t most)
+{
+    for (uint32_t i = 0; i < most; i++) {
+        if ((int32_t)(end - ring->cleared) <= 0 || ring->cleared - ring->tail >= ring->lines)
+            return false;
+        *(uint64_t *)ring->out->line[ring->cleared & (ring->lines - 1)] = 0;
+        ring->cleared++;
+    }
+    return true;
+}
+
+/* Nothing has come: get ready for the next message meanwhile. */
+static __attribute__((noinline)) void ring_clear_ahead(struct ring_transport *rings)
+{
+    struct ring_link *ring = rings->sent;
+    uint32_t lines = ring->last < RING_AHEAD_MOST ? ring->last : RING_AHEAD_MOST;
+
+    if (!ring->out || !ring_clear_to(ring, ring->head + RING_AHEAD + lines, RING_AHEAD_EACH))
+        rings->sent = NULL;
+}
+
 /* Room for `lines` side by side, or -EAGAIN. */
 static __attribute__((noinline)) int ring_make_room(struct ring_link *ring, uint32_t lines,
                                                     uint32_t reserve)
@@ -80,7 +119,7 @@ static __attribute__((noinline)) int ring_make_room(struct ring_link *ring, uint
     if (skip) {
         struct am_header header = {.flags = RING_SKIP};
 
-        *(uint64_t *)ring->out->line[0] = 0;
+        ring_clear_next(ring, ring->head + skip);
         __atomic_store_n((uint64_t *)ring->out->line[index], ring_word(ring->head, header),
                          __ATOMIC_RELEASE);
         ring->head += skip;
@@ -130,10 +169,14 @@ int ring_send(struct am_link *link, const struct am_outgoing *message)
     else if (message->body_length)
         memcpy(line + message->head_length, message->body, message->body_length);
 
-    *(uint64_t *)ring->out->line[(index + lines) & mask] = 0;
+    ring_clear_next(ring, ring->head + lines);
     __atomic_store_n((uint64_t *)ring->out->line[index], ring_word(ring->head, message->header),
                      __ATOMIC_RELEASE);
     ring->head += lines;
+    ring->last = lines;
+    if (lines <= RING_SHORT)
+        ring_clear_to(ring, ring->head + RING_AHEAD, RING_SHORT);
+    ring_transport(link->am->ring)->sent = ring;
     if (likely(ring->bell.page != NULL))
         bell_ring(&ring->bell);
     return 0;
@@ -208,6 +251,8 @@ static int ring_poll(struct am_transport *transport)
     for (uint32_t i = 0; i < rings->actives; i++)
         taken += ring_poll_link(rings->active[i], transport->am);
     rings->received += (unsigned)taken;
+    if (taken == 0 && rings->sent)
+        ring_clear_ahead(rings);
     return taken + changed;
 }
 

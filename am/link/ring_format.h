@@ -9,9 +9,9 @@
  *      8   u64 args[n]
  *          u8  payload[length]
  *
- * The producer clears the word of the *next* message, then stores this message's word: it alone makes the message
- * valid, so the consumer polls the message itself and reads no index. What does not fit before the end of the
- * ring is preceded by a skip word, which gives the lines to the end away.
+ * The producer clears the word of the *next* message, or has done so before, then stores this message's word: it alone
+ * makes the message valid, so the consumer polls the message itself and reads no index. What does not fit before the end
+ * of the ring is preceded by a skip word, which gives the lines to the end away.
  *
  * The consumer is the only writer of `tail`, the producer of everything else.
  */

@@ -29,6 +29,8 @@ struct ring_link {
     struct ring_memory *out;
     uint32_t head;
     uint32_t tail;    /* as last read from the consumer */
+    uint32_t cleared; /* a line from `head` to before this one begins no message */
+    uint32_t last;    /* lines of the last message */
     uint32_t lines;   /* of `out` */
     struct bell bell; /* the peer's; bell.page NULL until the agent has sent it */
 
@@ -74,7 +76,8 @@ struct ring_transport {
     struct ring_link **active; /* links with an incoming ring */
     uint32_t actives;
     uint32_t capacity;
-    uint32_t chores; /* of granted_chores */
+    uint32_t chores;        /* of granted_chores */
+    struct ring_link *sent; /* on it went the last message; NULL: nothing to clear for the next */
     struct ring_link **by_peer;
     uint64_t nonce; /* that peers find in our memory when they can read it */
     uint64_t look;  /* ns: a sleeper's next look at rings whose producers cannot wake it yet */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Intent: requests and replies of every size arrive exactly once, in order and intact over rings; a full ring says
- * -EAGAIN and loses nothing; replies find their reserved room in a ring that requests have filled; what am.h calls an
+ * -EAGAIN and loses nothing; what an idle sender clears for later messages is free, and enough; replies find their reserved room in a ring that requests have filled; what am.h calls an
  * error is one.
  */
 #include <check.h>
@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "am/link/ring_private.h"
 #include "tests/am/job_fixture.h"
 
 static struct fixture_job job;
@@ -27,7 +28,7 @@ static size_t length_of(uint64_t number)
 {
     static const size_t some[] = {0, 1, 7, 8, 40, 41, 56, 57, 64, 100, 1000, 4096, 8191, 8192};
 
-    return some[number * 7 % (sizeof(some) / sizeof(some[0]))];
+    return some[number * 5 % (sizeof(some) / sizeof(some[0]))];
 }
 
 static void on_number(struct am *am, const struct am_message *message, void *context)
@@ -105,6 +106,50 @@ START_TEST(full_ring_is_eagain)
 }
 END_TEST
 
+static uint64_t word_at(const struct ring_link *ring, uint32_t position)
+{
+    return *(const uint64_t *)ring->out->line[position & (ring->lines - 1)];
+}
+
+/* The sender polls in vain, for as long as it likes, with any part of the ring unread. */
+START_TEST(an_idle_sender_clears_what_is_free)
+{
+    unsigned seed = 1;
+    uint64_t number = 0;
+    const struct ring_link *ring;
+    bool was_full = false;
+
+    ck_assert_int_eq(send_number(job.am[0], 1, number++), 0);
+    fixture_settle(&job);
+    ring = ring_transport(job.am[0]->ring)->by_peer[1];
+    for (unsigned round = 0; round < 2000; round++) {
+        uint32_t free_to, enough;
+        int sends = rand_r(&seed) % 8 ? rand_r(&seed) % 6 : 1000, polls;
+
+        for (; sends > 0 && send_number(job.am[0], 1, number) == 0; sends--)
+            number++;
+        was_full |= sends > 0;
+        polls = rand_r(&seed) % 2 ? 200 : rand_r(&seed) % 8;
+        for (int i = 0; i < polls; i++)
+            ck_assert_int_eq(am_poll(job.am[0]), 0);
+        for (uint32_t at = ring->head; at != ring->cleared; at++)
+            ck_assert_uint_eq(word_at(ring, at), 0);
+        free_to = ring->tail + ring->lines;
+        ck_assert_int_le((int32_t)(ring->cleared - free_to), 0);
+        enough = ring->head + 16 + ring->last; /* lines */
+        if ((int32_t)(enough - free_to) > 0)
+            enough = free_to;
+        if (polls == 200)
+            ck_assert_int_ge((int32_t)(ring->cleared - enough), 0);
+        if (rand_r(&seed) % 3 == 0)
+            am_poll(job.am[1]);
+    }
+    fixture_settle(&job);
+    ck_assert_uint_eq(received.next[0], number);
+    ck_assert(was_full);
+}
+END_TEST
+
 START_TEST(to_oneself)
 {
     for (uint64_t number = 0; number < 500; number++) {
@@ -161,6 +206,9 @@ START_TEST(replies_have_room_in_a_full_ring)
         fixture_relay(&job);
         am_poll(job.am[1]);
         ck_assert_uint_eq(asked, question);
+        /* Nothing is left to do, and no line to clear for later. */
+        for (int i = 0; i < 200; i++)
+            ck_assert_int_eq(am_poll(job.am[1]), 0);
         fixture_settle(&job);
         ck_assert_uint_eq(answered, question);
         ck_assert_uint_eq(received.next[1], number);
@@ -269,6 +317,7 @@ int main(void)
     tcase_add_checked_fixture(two, open_two, close_all);
     tcase_add_test(two, every_size_in_order);
     tcase_add_test(two, full_ring_is_eagain);
+    tcase_add_test(two, an_idle_sender_clears_what_is_free);
     tcase_add_test(two, to_oneself);
     tcase_add_test(two, replies_have_room_in_a_full_ring);
     tcase_add_test(two, without_a_handler_it_waits);
