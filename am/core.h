@@ -22,8 +22,9 @@
 
 /* The core's own handlers, above the user's. */
 enum core_handler {
-    CORE_GET = AM_HANDLERS, /* stream me this memory */
+    CORE_GET = AM_HANDLERS, /* stream me this memory, or write it there yourself */
     CORE_CHUNK,             /* a piece of it */
+    CORE_WRITTEN,           /* it is there */
     CORE_REFUSED,           /* there is no such memory */
     CORE_GOT,               /* all of it is in place: run this handler */
     CORE_PUT,               /* get this from me, then run this handler */

@@ -8,8 +8,9 @@
  * get: CORE_PUT carries the handler along, and CORE_PUT_DONE comes back.
  *
  * One copy need not be the fastest. For each page the kernel looks it up and pins it, and one processor does it all; streamed through a
- * ring that stays in the caches, the bytes are copied twice, by two processors at once. docs/ring.md has what was measured, and way.c
- * finds out. But a stream wants the owner to poll: so it is for memory that is AM_ATTENDED, and anybody else's is copied while he computes.
+ * ring that stays in the caches, the bytes are copied twice, by two processors at once. Or each of the two copies half: CORE_GET says
+ * where the getter has its memory, and the owner writes there and says so (CORE_WRITTEN). docs/ring.md has what was measured, and way.c
+ * finds out. But the owner has to poll: so this is for memory that is AM_ATTENDED, and anybody else's is copied while he computes.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -31,6 +32,8 @@ enum {
     RUN_LEAST = 4096, /* bytes: what a peer copies in shorter runs it gets faster packed, */
     RUN_ALONE =
         16384, /* and into shorter ones, if each takes a call of its own, through a piece of memory */
+    BOTH_LEAST = 32768, /* bytes that are worth the words between two who copy half each, */
+    BOTH_ROUND = 4096,  /* and where to part them */
 };
 
 enum entry_kind {
@@ -74,6 +77,7 @@ struct entry {
 
     /* ENTRY_STREAM */
     uint32_t transfer; /* the getter's name of it */
+    uint64_t at;       /* the getter has it there, for us to write; 0: stream it */
     bool acknowledged; /* the source is ours again */
     bool got;          /* the getter has it all */
 
@@ -88,8 +92,13 @@ struct entry {
     uint64_t put_name;
     bool for_put;
     bool measured;  /* ENTRY_GET: which way it comes is our choice */
-    uint64_t began; /* then: by stream_time */
+    enum way way;   /* then: this one, */
+    size_t whole;   /* of a transfer of so many bytes; */
+    uint64_t began; /* by stream_time */
     uint64_t spent; /* ns, in taking it */
+    size_t
+        before; /* so many bytes in front of these, which we could not read, are to be got next, */
+    uint64_t from; /* and these lie there in the exposure */
 };
 
 /* A table of entries that are named by (index, generation) in 32 bits. */
@@ -164,6 +173,7 @@ static struct entry *entry_new(struct am *am, enum entry_kind kind, uint32_t pee
     entry->done_bytes = 0;
     entry->acknowledged = entry->got = entry->for_put = false;
     entry->measured = false;
+    entry->before = 0;
     entry->streams = NULL;
     entry->pack = NULL;
     entry->unpack = NULL;
@@ -193,9 +203,11 @@ static bool shares_core(const struct am *am)
 }
 
 /* The stream begins; and has ended, well or not, after so many ns of ours. */
-static void stream_begin(struct am *am, struct entry *get, uint64_t now)
+static void stream_begin(struct am *am, struct entry *get, enum way way, size_t whole, uint64_t now)
 {
     get->measured = true;
+    get->way = way;
+    get->whole = whole;
     get->spent = 0;
     get->began = stream_time(am, now);
     am->streams++;
@@ -445,6 +457,26 @@ static int finish_send(struct am *am, uint32_t peer, const struct finish *finish
     return result;
 }
 
+/* ---- one copy ------------------------------------------------------------------------------------------ */
+
+/* Copy by oneself, where the link can. -EOPNOTSUPP: it cannot. */
+static int copy_now(struct am *am, struct am_link *link, uint64_t remote, void *local,
+                    size_t length, bool write)
+{
+    struct peer *peer = &am->peers[link->peer];
+    bool *no = write ? &peer->no_write : &peer->no_read;
+    int result = -EOPNOTSUPP;
+
+    if (*no)
+        return -EOPNOTSUPP;
+    if (write && link->ops->write)
+        result = link->ops->write(link, remote, local, length);
+    else if (!write && link->ops->read)
+        result = link->ops->read(link, remote, local, length);
+    *no = result == -EOPNOTSUPP;
+    return result;
+}
+
 /* ---- the side that streams ---------------------------------------------------------------------------- */
 
 static int stream_finish_run(struct am *am, struct am_work *work)
@@ -536,6 +568,17 @@ static void stream_stage(struct am *am, struct entry *stream)
     stream->base = stream->staged;
 }
 
+/* Write it where the getter has it. -EOPNOTSUPP, -EFAULT: it must be streamed. */
+static int stream_write(struct am *am, struct am_link *link, struct entry *stream)
+{
+    uint64_t args[] = {stream->transfer, stream->length};
+    int result = copy_now(am, link, stream->at, stream->base, stream->length, true);
+
+    if (result == 0)
+        result = core_send(am, stream->peer, CORE_WRITTEN, args, 2, NULL, 0);
+    return result == -EAGAIN ? message_send(am, stream->peer, CORE_WRITTEN, args, 2, NULL) : result;
+}
+
 static int chunk_send(struct am_link *link, const struct entry *stream, size_t length)
 {
     uint64_t args[] = {stream->transfer, stream->done_bytes};
@@ -566,6 +609,15 @@ static int stream_run(struct am *am, struct am_work *work)
         stream_done(am, stream, result);
         return 0;
     }
+    if (result == 0 && stream->at && stream->base) {
+        result = stream_write(am, link, stream);
+        stream->at = 0;
+        if (result != -EOPNOTSUPP && result != -EFAULT) {
+            stream_done(am, stream, result);
+            return result;
+        }
+        result = 0;
+    }
     if (result == 0 && link->ops->bulk && !stream->base)
         stream_stage(am, stream);
     if (result == 0 && link->ops->bulk) {
@@ -589,7 +641,7 @@ static int stream_run(struct am *am, struct am_work *work)
     return result;
 }
 
-/* CORE_GET: key, offset, length, the getter's name for it. */
+/* CORE_GET: key, offset, length, the getter's name for it, and where it has it or 0. */
 static int on_get(struct am *am, uint32_t peer, const uint64_t *args)
 {
     struct entry *source = exposed(am, peer, args[0], args[1], args[2], AM_READ);
@@ -606,6 +658,7 @@ static int on_get(struct am *am, uint32_t peer, const uint64_t *args)
     stream->first = args[1];
     stream->length = args[2];
     stream->transfer = (uint32_t)args[3];
+    stream->at = args[4];
     stream->key = args[0];
     stream->streams = source->streams;
     source->streams = stream;
@@ -640,8 +693,7 @@ static int on_got(struct am *am, uint32_t peer, const uint64_t *args, const stru
 
 /* ---- the side that gets ---------------------------------------------------------------------------------- */
 
-/* The bytes of a get are here, or will never be. */
-static int get_end(struct am *am, struct entry *get, int status)
+static int get_close(struct am *am, struct entry *get, int status)
 {
     uint64_t args[] = {get->key, entry_name(get)};
     uint64_t put_args[] = {get->put_name, (uint64_t)-status};
@@ -655,7 +707,7 @@ static int get_end(struct am *am, struct entry *get, int status)
     if (get->staged && status == 0)
         get->unpack(get->data, 0, get->staged, get->length);
     if (get->measured && status == 0)
-        way_took(am->peers[peer].ways, get->length, WAY_STREAM, stream_took(am, get));
+        way_took(am->peers[peer].ways, get->whole, get->way, stream_took(am, get));
     entry_free(get);
     if (status != -EHOSTDOWN) {
         struct finish nothing = {.handler = NONE};
@@ -671,6 +723,51 @@ static int get_end(struct am *am, struct entry *get, int status)
     if (done)
         done(am, context, status);
     return result;
+}
+
+/* The bytes before those that this get has brought are still to come: by a stream, and then it has ended. 0 or -ENOMEM. */
+static int get_before(struct am *am, struct entry *get)
+{
+    struct entry *rest = entry_new(am, ENTRY_NEW, get->peer);
+    uint64_t args[5];
+    int result;
+
+    if (!rest)
+        return -ENOMEM;
+    rest->base = get->base - get->before;
+    rest->length = get->before;
+    rest->key = get->key;
+    args[0] = rest->key;
+    args[1] = get->from - get->before;
+    args[2] = rest->length;
+    args[3] = entry_name(rest);
+    args[4] = 0;
+    result = message_send(am, get->peer, CORE_GET, args, 5, NULL);
+    if (result < 0) {
+        entry_free(rest);
+        return result;
+    }
+    rest->finish = get->finish;
+    rest->done = get->done;
+    rest->context = get->context;
+    rest->measured = get->measured;
+    rest->way = get->way;
+    rest->whole = get->whole;
+    rest->began = get->began;
+    rest->spent = get->spent;
+    get->measured = false;
+    get->finish = (struct finish){.handler = NONE};
+    get->done = NULL;
+    entry_ask(rest, ENTRY_GET);
+    return 0;
+}
+
+/* The bytes of a get are here, or will never be. */
+static int get_end(struct am *am, struct entry *get, int status)
+{
+    if (status == 0 && unlikely(get->before))
+        status = get_before(am, get);
+    return get_close(am, get, status);
 }
 
 void *am_transfer_place(struct am *am, uint32_t peer, uint32_t transfer, uint64_t offset,
@@ -716,6 +813,17 @@ static int on_chunk(struct am *am, uint32_t peer, const uint64_t *args, const vo
     return 0;
 }
 
+/* CORE_WRITTEN: our name, length. */
+static int on_written(struct am *am, uint32_t peer, const uint64_t *args)
+{
+    struct entry *get = entry_find(am, args[0], ENTRY_GET, peer);
+
+    if (!get || args[1] > get->length - get->done_bytes)
+        return -EPROTO;
+    am_transfer_arrived(am, peer, (uint32_t)args[0], args[1]);
+    return 0;
+}
+
 static int on_refused(struct am *am, uint32_t peer, const uint64_t *args)
 {
     struct entry *get = entry_find(am, args[0], ENTRY_GET, peer);
@@ -729,24 +837,6 @@ struct remote {
     unsigned runs;
     size_t offset;
 };
-
-/* Copy by oneself, where the link can. -EOPNOTSUPP: it cannot. */
-static int copy_now(struct am *am, struct am_link *link, uint64_t remote, void *local,
-                    size_t length, bool write)
-{
-    struct peer *peer = &am->peers[link->peer];
-    bool *no = write ? &peer->no_write : &peer->no_read;
-    int result = -EOPNOTSUPP;
-
-    if (*no)
-        return -EOPNOTSUPP;
-    if (write && link->ops->write)
-        result = link->ops->write(link, remote, local, length);
-    else if (!write && link->ops->read)
-        result = link->ops->read(link, remote, local, length);
-    *no = result == -EOPNOTSUPP;
-    return result;
-}
 
 /* Read the same into a place: straight into its longer runs, through a piece of memory into the others. */
 static int place_copy(struct am *am, struct am_link *link, uint64_t remote,
@@ -872,9 +962,10 @@ static int transfer_begin(struct am *am, uint32_t peer, const struct remote *rem
     return transfer_now(am, link, remote, local, length, write, finish, done, context);
 }
 
-/* Start a get of at least one byte through messages. */
+/* Start a get of at least one byte through messages, which the owner is to write if it can (`to_write`) or to stream. */
 static int get_start(struct am *am, uint32_t peer, const struct am_memory *source, size_t offset,
-                     const struct place *target, size_t length, struct entry **started)
+                     const struct place *target, size_t length, bool to_write,
+                     struct entry **started)
 {
     struct entry *get = entry_new(am, ENTRY_NEW, peer);
     struct am_link *link;
@@ -899,9 +990,10 @@ static int get_start(struct am *am, uint32_t peer, const struct am_memory *sourc
     get->length = length;
     get->key = (uint32_t)source->key;
     {
-        uint64_t args[] = {get->key, offset, length, entry_name(get)};
+        uint64_t args[] = {get->key, offset, length, entry_name(get),
+                           to_write ? (uintptr_t)get->base : 0};
 
-        result = core_send(am, peer, CORE_GET, args, 4, NULL, 0);
+        result = core_send(am, peer, CORE_GET, args, 5, NULL, 0);
     }
     if (result < 0) {
         entry_free(get);
@@ -912,10 +1004,13 @@ static int get_start(struct am *am, uint32_t peer, const struct am_memory *sourc
     return 0;
 }
 
-/* How to get `length` bytes of what the peer attends to. *ways will be told what it took; NULL: there is no choice. Nor is there one where a
- * look at the clock takes longer than what it would gain. */
-static enum way way_of(struct am *am, struct peer *peer, size_t length, struct ways **ways)
+/* How to get `length` bytes of what the peer attends to, in a row at both ends or not. *ways will be told what it took; NULL: there is no
+ * choice. Nor is there one where a look at the clock takes longer than what it would gain. */
+static enum way way_of(struct am *am, struct peer *peer, size_t length, bool row,
+                       struct ways **ways)
 {
+    bool both = row && length >= BOTH_LEAST && !peer->no_write && !shares_core(am);
+
     *ways = NULL;
     if (am->always_copies)
         return WAY_COPY;
@@ -926,7 +1021,29 @@ static enum way way_of(struct am *am, struct peer *peer, size_t length, struct w
     if (unlikely(!peer->ways))
         return WAY_STREAM;
     *ways = peer->ways;
-    return way_next(peer->ways, length);
+    return way_next(peer->ways, length, both ? WAYS : WAY_BOTH);
+}
+
+/* The owner writes the second half, and we read the first one meanwhile. */
+static int get_half(struct am *am, uint32_t peer, const struct am_memory *source, size_t offset,
+                    const struct place *target, size_t length, struct entry **started)
+{
+    size_t first = length / 2 & ~(size_t)(BOTH_ROUND - 1);
+    struct place second = {.base = (char *)target->base + first};
+    struct am_link *link;
+    int result = get_start(am, peer, source, offset + first, &second, length - first, true,
+                           started);
+
+    if (result < 0)
+        return result;
+    result = am_link_to(am, peer, &link);
+    if (result == 0)
+        result = copy_now(am, link, source->base + offset, target->base, first, false);
+    if (result < 0) {
+        (*started)->before = first;
+        (*started)->from = offset + first;
+    }
+    return 0;
 }
 
 static int get(struct am *am, uint32_t peer, const struct am_memory *source, size_t offset,
@@ -942,10 +1059,10 @@ static int get(struct am *am, uint32_t peer, const struct am_memory *source, siz
     int result;
 
     if (remote.base && length && source->key & KEY_ATTENDED && likely(peer < am->job.size))
-        way = way_of(am, &am->peers[peer], length, &ways);
+        way = way_of(am, &am->peers[peer], length, target->base && remote.runs == 0, &ways);
     if (ways)
         began = am_now(am);
-    if (way == WAY_STREAM)
+    if (way != WAY_COPY)
         remote.base = 0;
     result = transfer_begin(am, peer, &remote, target, length, false, handler, args, nargs, &finish,
                             done, context);
@@ -954,14 +1071,17 @@ static int get(struct am *am, uint32_t peer, const struct am_memory *source, siz
             way_took(ways, length, WAY_COPY, am_now(am) - began);
         return result;
     }
-    result = get_start(am, peer, source, offset, target, length, &started);
+    if (way == WAY_BOTH)
+        result = get_half(am, peer, source, offset, target, length, &started);
+    else
+        result = get_start(am, peer, source, offset, target, length, false, &started);
     if (result < 0)
         return result;
     started->finish = finish;
     started->done = done;
     started->context = context;
-    if (ways && way == WAY_STREAM)
-        stream_begin(am, started, began);
+    if (ways && way != WAY_COPY)
+        stream_begin(am, started, way, length, began);
     return 0;
 }
 
@@ -1056,7 +1176,7 @@ static int on_put(struct am *am, uint32_t peer, const uint64_t *args, const stru
     if (!target || args[2] == 0)
         return message_send(am, peer, CORE_PUT_DONE, refusal, 2, NULL);
     result = get_start(am, peer, &source, 0, &(struct place){.base = target->base + args[1]},
-                       args[2], &get);
+                       args[2], false, &get);
     if (result < 0)
         return result; /* -EAGAIN: the link keeps the message and comes again */
     get->finish = *finish;
@@ -1094,9 +1214,10 @@ int transfer_deliver(struct am *am, uint32_t peer, struct am_header header, cons
         uint8_t nargs;
         bool finish;
     } shape[CORE_HANDLERS - CORE_GET] = {
-        [CORE_GET - CORE_GET] = {4, false},     [CORE_CHUNK - CORE_GET] = {2, false},
-        [CORE_REFUSED - CORE_GET] = {1, false}, [CORE_GOT - CORE_GET] = {2, true},
-        [CORE_PUT - CORE_GET] = {6, true},      [CORE_PUT_DONE - CORE_GET] = {2, false},
+        [CORE_GET - CORE_GET] = {5, false},      [CORE_CHUNK - CORE_GET] = {2, false},
+        [CORE_WRITTEN - CORE_GET] = {2, false},  [CORE_REFUSED - CORE_GET] = {1, false},
+        [CORE_GOT - CORE_GET] = {2, true},       [CORE_PUT - CORE_GET] = {6, true},
+        [CORE_PUT_DONE - CORE_GET] = {2, false},
     };
     struct finish finish;
 
@@ -1113,6 +1234,8 @@ int transfer_deliver(struct am *am, uint32_t peer, struct am_header header, cons
         return on_get(am, peer, args);
     case CORE_CHUNK:
         return on_chunk(am, peer, args, payload, header.length);
+    case CORE_WRITTEN:
+        return on_written(am, peer, args);
     case CORE_REFUSED:
         return on_refused(am, peer, args);
     case CORE_GOT:

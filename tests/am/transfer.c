@@ -98,18 +98,23 @@ static void close_pair(void)
     free(near);
 }
 
-/* How often process 0 has copied by itself. */
-static uint64_t copies(void)
+/* How often a process has copied by itself. */
+static uint64_t copies_of(struct am *am)
 {
     const char *name;
 
     for (unsigned i = 0;; i++) {
-        uint64_t value = am_counter(job.am[0], i, &name);
+        uint64_t value = am_counter(am, i, &name);
 
         ck_assert_ptr_nonnull(name);
         if (strcmp(name, "ring_one_copy") == 0)
             return value;
     }
+}
+
+static uint64_t copies(void)
+{
+    return copies_of(job.am[0]);
 }
 
 /* Move `length` bytes and look at everything around them. */
@@ -298,21 +303,37 @@ START_TEST(attended_memory_comes_the_faster_way)
     am->slow_clock = true;
     ck_assert(!gets_alone(BIG, BIG, AM_READ | AM_ATTENDED));
     am->slow_clock = false;
-    for (int i = 0; i < 8; i++) /* each way is tried in turn, */
-        ck_assert(gets_alone(BIG, 70000, AM_READ | AM_ATTENDED) == (one_copy && i % 2));
+    for (int i = 0; i < 12; i++) /* each way is tried in turn, */
+        ck_assert(gets_alone(BIG, 70000, AM_READ | AM_ATTENDED) == (one_copy && i % 3));
     ways = am->peers[1].ways;
     if (one_copy) {
         struct way_class *like = &ways->of[5]; /* 64 KiB to 128 */
+        uint64_t writes;
 
-        ck_assert_uint_gt(like->cost[WAY_STREAM], 0); /* and measured; */
-        ck_assert_uint_gt(like->cost[WAY_COPY], 0);
-        for (int i = 0; i < 4; i++) { /* then the faster one taken. */
-            like->cost[WAY_STREAM] = i % 2 ? 1 : 1000000;
-            like->cost[WAY_COPY] = 1000;
-            like->since = 0;
-            ck_assert(gets_alone(BIG, 70000, AM_READ | AM_ATTENDED) == (i % 2 == 0));
-            ck_assert_uint_eq(like->since, 1);
+        for (enum way way = WAY_STREAM; way < WAYS; way++) {
+            ck_assert_uint_eq(like->tried[way], 4);
+            ck_assert_uint_gt(like->cost[way], 0); /* and measured; */
         }
+        for (int i = 0; i < 6; i++) { /* then the fastest one taken. */
+            for (enum way way = WAY_STREAM; way < WAYS; way++) {
+                like->cost[way] = (int)way == i % 3 ? 1000 : 1000000;
+                like->since[way] = 0;
+            }
+            writes = copies_of(job.am[1]);
+            ck_assert(gets_alone(BIG, 70000, AM_READ | AM_ATTENDED) == (i % 3 != WAY_STREAM));
+            ck_assert_uint_eq(copies_of(job.am[1]) - writes, i % 3 == WAY_BOTH);
+            for (enum way way = WAY_STREAM; way < WAYS; way++)
+                ck_assert_uint_eq(like->since[way], (int)way != i % 3);
+        }
+        /* Ranks that share cores have nothing of two who copy, nor is it worth it for little. */
+        like->cost[WAY_BOTH] = 1;
+        am->job.ranks = am->job.cores + 1;
+        writes = copies_of(job.am[1]);
+        gets_alone(BIG, 70000, AM_READ | AM_ATTENDED);
+        am->job.ranks = 2;
+        for (int i = 0; i < 20; i++)
+            gets_alone(BIG, 30000, AM_READ | AM_ATTENDED);
+        ck_assert_uint_eq(copies_of(job.am[1]), writes);
     } else {
         ck_assert_ptr_null(ways);
     }
@@ -524,6 +545,98 @@ static uint64_t fake_clock(void *unused)
     return now += look_takes;
 }
 
+/* Each copies half. _i: nothing goes wrong; the getter cannot read, by address or by process; the owner cannot write. */
+START_TEST(two_copy_half_each)
+{
+    static const size_t halved[] = {32768, 50001, 190000};
+    struct am *am = job.am[0], *owner = job.am[1];
+    bool fails = _i == 3 || _i == 2;
+
+    am->always_copies = am->slow_clock = false;
+    gets_alone(BIG, 70000, AM_READ | AM_ATTENDED);
+    for (unsigned i = 0; i < 2 * sizeof(halved) / sizeof(*halved); i++) {
+        size_t length = halved[i / 2], offset = i % 2 ? 333 : 0;
+        uint64_t reads = copies(), writes = copies_of(owner);
+        struct am_memory memory;
+
+        for (unsigned class = 0; class < WAY_CLASSES; class ++)
+            am->peers[1].ways->of[class] = (struct way_class){.tried = {4, 4, 4},
+                                                              .cost = {1000, 1000, 1}};
+        memset(near, 2, BIG + 2 * EDGE);
+        fill(far, 1);
+        ck_assert_int_eq(
+            am_expose(owner, 0, far + EDGE, offset + length, AM_READ | AM_ATTENDED, &memory), 0);
+        if (_i == 1)
+            memory.base = 4096;
+        if (_i > 1)
+            ((struct ring_link *)(void *)(_i == 2 ? am : owner)->peers[_i == 2].link)->pid =
+                0x3fffffff;
+        handled = done_count = 0;
+        ck_assert_int_eq(am_get(am, 1, &memory, offset, near + EDGE, length, 9, ping_args, 2,
+                                on_done, &done_count),
+                         0);
+        ck_assert_uint_eq(done_count, 0);
+        ck_assert_uint_eq(am->streams, am->peers[1].no_read && i ? 0 : 1);
+        fixture_settle(&job);
+        ck_assert_uint_eq(done_count, 1);
+        ck_assert_int_eq(done_status, 0);
+        ck_assert_uint_eq(handled, 1);
+        ck_assert_uint_eq(am->streams, 0);
+        ck_assert_uint_eq(am->gets, 0);
+        ck_assert_int_eq(memcmp(near + EDGE, far + EDGE + offset, length), 0);
+        for (size_t byte = 0; byte < EDGE; byte++) {
+            ck_assert_uint_eq(near[byte], 2);
+            ck_assert_uint_eq(near[EDGE + length + byte], 2);
+        }
+        if (!fails)
+            ck_assert_uint_eq(copies_of(owner), writes + 1);
+        if (_i == 0)
+            ck_assert_uint_eq(copies(), reads + 1);
+        am_conceal(owner, &memory);
+    }
+}
+END_TEST
+
+/* The owner may refuse, die, or lie about what it has written. */
+START_TEST(half_a_copy_ends_with_its_owner)
+{
+    struct am *am = job.am[0];
+    struct am_header written = {.handler = CORE_WRITTEN, .flags = 2};
+    struct am_memory memory;
+
+    am->always_copies = am->slow_clock = false;
+    gets_alone(BIG, 70000, AM_READ | AM_ATTENDED);
+    for (int i = 0; i < 3; i++) {
+        uint64_t lie[] = {0, 35000 + 4096};
+
+        am->peers[1].ways->of[5] = (struct way_class){.tried = {4, 4, 4}, .cost = {1000, 1000, 1}};
+        ck_assert_int_eq(am_expose(job.am[1], 0, far + EDGE, 70000, AM_READ | AM_ATTENDED, &memory),
+                         0);
+        if (i == 0)
+            am_conceal(job.am[1], &memory);
+        done_count = handled = 0;
+        ck_assert_int_eq(
+            am_get(am, 1, &memory, 0, near + EDGE, 70000, 9, ping_args, 2, on_done, &done_count),
+            0);
+        ck_assert_uint_eq(am->streams, 1);
+        if (i == 1) {
+            for (lie[0] = 0; lie[0] <= UINT32_MAX; lie[0] = lie[0] * 2 + 1)
+                ck_assert_int_eq(transfer_deliver(am, 1, written, lie, NULL), -EPROTO);
+            ck_assert_uint_eq(done_count, 0);
+        }
+        if (i == 2)
+            am_report_down(am, 1, "killed");
+        else
+            fixture_settle(&job);
+        ck_assert_uint_eq(done_count, 1);
+        ck_assert_int_eq(done_status, i == 0 ? -EFAULT : i == 1 ? 0 : -EHOSTDOWN);
+        ck_assert_uint_eq(handled, i == 1);
+        ck_assert_uint_eq(am->streams, 0);
+        ck_assert_uint_eq(am->gets, 0);
+    }
+}
+END_TEST
+
 /* Of streams that come at the same time each is told its part of the time; where ranks share cores, what taking it and sending it takes of
  * them. */
 START_TEST(streams_at_once_share_the_time)
@@ -539,7 +652,7 @@ START_TEST(streams_at_once_share_the_time)
     for (uint32_t ranks = 1; ranks <= 4; ranks *= 4) {
         am->job.ranks = ranks; /* on 2 cores */
         look_takes = ranks == 1 ? 0 : 1000;
-        *like = (struct way_class){.tried = 1000};
+        *like = (struct way_class){.tried = {4, 4, 4}, .cost = {0, 0, UINT32_MAX}};
         done_count = 0;
         for (unsigned i = 0; i < 2; i++) {
             now += 1000000;
@@ -654,6 +767,8 @@ int main(void)
     }
     tcase_add_test(one_copy, a_list_of_runs_may_lie);
     tcase_add_loop_test(one_copy, what_cannot_be_copied_is_streamed, 0, 4);
+    tcase_add_loop_test(one_copy, two_copy_half_each, 0, 4);
+    tcase_add_test(one_copy, half_a_copy_ends_with_its_owner);
     tcase_add_test(one_copy, streams_at_once_share_the_time);
     tcase_add_test(mediums, the_owner_refuses);
     tcase_add_loop_test(mediums, a_peer_that_is_found_dead, 0, 2);
