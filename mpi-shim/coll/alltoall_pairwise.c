@@ -90,7 +90,8 @@ static int exchange_at_once(const struct blocks *send, const struct blocks *recv
 
 static int exchange(const struct blocks *send, const struct blocks *recv, struct comm *comm)
 {
-    int size = comm->size, error = exchange_own(send, recv, comm);
+    int size = comm->size, error = 0;
+    int own = exchange_own(send, recv, comm); /* the others wait for their parts all the same */
 
     for (int round = 1; round < size && !error; round++) {
         int to = comm->rank + round, from = comm->rank - round;
@@ -105,7 +106,7 @@ static int exchange(const struct blocks *send, const struct blocks *recv, struct
         error = coll_sendrecv(out, send_count, send_type, to, in, recv_count, recv_type, from,
                               TAG_ALLTOALL, comm);
     }
-    return error;
+    return own ? own : error;
 }
 
 int coll_alltoall(const void *send, size_t send_count, struct datatype *send_type, void *recv,

@@ -155,6 +155,39 @@ static void too_much(void)
     MPI_Comm_free(&pair);
 }
 
+/* What rank 0 of two gives to itself does not fit: only it is told, and what is between the two goes on. */
+static void too_much_of_ones_own(void)
+{
+    enum { GATHER, GATHERV, ALLTOALLV, CASES };
+    int in[6] = {1, 2, 3, 4, 5, 6}, out[8], two[] = {2, 2}, places[] = {0, 4}, error = 0;
+    MPI_Comm pair;
+
+    MPI_Comm_split(MPI_COMM_WORLD, world_rank < 2 ? 0 : MPI_UNDEFINED, 0, &pair);
+    if (pair == MPI_COMM_NULL)
+        return;
+    MPI_Comm_set_errhandler(pair, MPI_ERRORS_RETURN);
+    for (int i = 0; i < 2 * CASES; i++) {
+        int own = world_rank == 0 && i % 2 == 0 ? 4 : 2, counts[] = {own, 2};
+        int expected = own == 4 ? MPI_ERR_TRUNCATE : MPI_SUCCESS;
+
+        memset(out, 0xaa, sizeof(out));
+        if (i / 2 == GATHER)
+            error = MPI_Gather(in, own, MPI_INT, out, 2, MPI_INT, 0, pair);
+        else if (i / 2 == GATHERV)
+            error = MPI_Gatherv(in, own, MPI_INT, out, two, places, MPI_INT, 0, pair);
+        else
+            error = MPI_Alltoallv(in, world_rank == 0 ? counts : two, places, MPI_INT, out, two,
+                                  places, MPI_INT, pair);
+        require(class_of(error) == expected);
+        if (world_rank == 0 || i / 2 == ALLTOALLV) {
+            const int *other = out + (i / 2 == GATHER ? 2 : places[1 - world_rank]);
+
+            require(other[0] == in[i / 2 == ALLTOALLV ? places[world_rank] : 0]);
+        }
+    }
+    MPI_Comm_free(&pair);
+}
+
 static int called[2];
 
 static void count_own(MPI_Comm *comm, int *error, ...)
@@ -319,6 +352,7 @@ int main(int argc, char **argv)
     MPI_Barrier(MPI_COMM_WORLD);
     disagreeing();
     too_much();
+    too_much_of_ones_own();
     own_block();
     freed_communicator();
     failed_duplicate();
