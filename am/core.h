@@ -44,7 +44,8 @@ struct peer {
     bool down;
     bool no_read; /* its link copies nothing by itself: tried */
     bool no_write;
-    struct ways *ways; /* NULL until the first get from its attended memory */
+    struct ways *
+        ways; /* [0] of data in pieces, [1] in a row; NULL until the first get from its attended memory */
 };
 
 struct am_table; /* am/transfer.c */

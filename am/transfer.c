@@ -32,8 +32,9 @@ enum {
     RUN_LEAST = 4096, /* bytes: what a peer copies in shorter runs it gets faster packed, */
     RUN_ALONE =
         16384, /* and into shorter ones, if each takes a call of its own, through a piece of memory */
-    BOTH_LEAST = 32768, /* bytes that are worth the words between two who copy half each, */
-    BOTH_ROUND = 4096,  /* and where to part them */
+    BOTH_LEAST = 32768,   /* bytes that are worth the words between two who copy half each, */
+    BOTH_ROUND = 4096,    /* and where to part them */
+    WRITE_MOST = 1 << 20, /* bytes that the owner writes in one poll */
 };
 
 enum entry_kind {
@@ -91,14 +92,17 @@ struct entry {
     /* ENTRY_GET: the peer's name for the put that this get serves */
     uint64_t put_name;
     bool for_put;
-    bool measured;  /* ENTRY_GET: which way it comes is our choice */
-    enum way way;   /* then: this one, */
-    size_t whole;   /* of a transfer of so many bytes; */
-    uint64_t began; /* by stream_time */
-    uint64_t spent; /* ns, in taking it */
-    size_t
-        before; /* so many bytes in front of these, which we could not read, are to be got next, */
-    uint64_t from; /* and these lie there in the exposure */
+    bool measured;     /* ENTRY_GET: which way it comes is our choice */
+    struct ways *ways; /* then: which will be told of */
+    enum way way;      /* this one, */
+    size_t whole;      /* of a transfer of so many bytes; */
+    uint64_t began;    /* by stream_time */
+    uint64_t spent;    /* ns, in taking it */
+    /* WAY_BOTH: where the owner, who writes these bytes, has them (0: it is none); so many in front of them, which we could
+     * not read, are to be got next; and these begin at `from` of what is exposed. */
+    uint64_t there;
+    size_t before;
+    uint64_t from;
 };
 
 /* A table of entries that are named by (index, generation) in 32 bits. */
@@ -174,6 +178,7 @@ static struct entry *entry_new(struct am *am, enum entry_kind kind, uint32_t pee
     entry->acknowledged = entry->got = entry->for_put = false;
     entry->measured = false;
     entry->before = 0;
+    entry->there = 0;
     entry->streams = NULL;
     entry->pack = NULL;
     entry->unpack = NULL;
@@ -203,9 +208,11 @@ static bool shares_core(const struct am *am)
 }
 
 /* The stream begins; and has ended, well or not, after so many ns of ours. */
-static void stream_begin(struct am *am, struct entry *get, enum way way, size_t whole, uint64_t now)
+static void stream_begin(struct am *am, struct entry *get, struct ways *ways, enum way way,
+                         size_t whole, uint64_t now)
 {
     get->measured = true;
+    get->ways = ways;
     get->way = way;
     get->whole = whole;
     get->spent = 0;
@@ -568,15 +575,23 @@ static void stream_stage(struct am *am, struct entry *stream)
     stream->base = stream->staged;
 }
 
-/* Write it where the getter has it. -EOPNOTSUPP, -EFAULT: it must be streamed. */
+/* Write it where the getter has it, a part at a time, and say so. What cannot be written is to be streamed: `at` is 0 then. */
 static int stream_write(struct am *am, struct am_link *link, struct entry *stream)
 {
     uint64_t args[] = {stream->transfer, stream->length};
-    int result = copy_now(am, link, stream->at, stream->base, stream->length, true);
+    size_t left = stream->length - stream->done_bytes;
+    size_t part = left < WRITE_MOST ? left : WRITE_MOST;
+    int result = part ? copy_now(am, link, stream->at + stream->done_bytes,
+                                 stream->base + stream->done_bytes, part, true)
+                      : 0;
 
-    if (result == 0)
-        result = core_send(am, stream->peer, CORE_WRITTEN, args, 2, NULL, 0);
-    return result == -EAGAIN ? message_send(am, stream->peer, CORE_WRITTEN, args, 2, NULL) : result;
+    if (result < 0) {
+        stream->at = 0;
+        stream->done_bytes = 0;
+        return result;
+    }
+    stream->done_bytes += part;
+    return part < left ? -EAGAIN : core_send(am, stream->peer, CORE_WRITTEN, args, 2, NULL, 0);
 }
 
 static int chunk_send(struct am_link *link, const struct entry *stream, size_t length)
@@ -611,9 +626,9 @@ static int stream_run(struct am *am, struct am_work *work)
     }
     if (result == 0 && stream->at && stream->base) {
         result = stream_write(am, link, stream);
-        stream->at = 0;
-        if (result != -EOPNOTSUPP && result != -EFAULT) {
-            stream_done(am, stream, result);
+        if (stream->at) {
+            if (result != -EAGAIN)
+                stream_done(am, stream, result);
             return result;
         }
         result = 0;
@@ -658,7 +673,8 @@ static int on_get(struct am *am, uint32_t peer, const uint64_t *args)
     stream->first = args[1];
     stream->length = args[2];
     stream->transfer = (uint32_t)args[3];
-    stream->at = args[4];
+    /* Nobody has us copy more than we would stream. */
+    stream->at = source->access & AM_ATTENDED && source->length <= STREAM_MOST ? args[4] : 0;
     stream->key = args[0];
     stream->streams = source->streams;
     source->streams = stream;
@@ -707,7 +723,7 @@ static int get_close(struct am *am, struct entry *get, int status)
     if (get->staged && status == 0)
         get->unpack(get->data, 0, get->staged, get->length);
     if (get->measured && status == 0)
-        way_took(am->peers[peer].ways, get->whole, get->way, stream_took(am, get));
+        way_took(get->ways, get->whole, get->way, stream_took(am, get));
     entry_free(get);
     if (status != -EHOSTDOWN) {
         struct finish nothing = {.handler = NONE};
@@ -725,15 +741,14 @@ static int get_close(struct am *am, struct entry *get, int status)
     return result;
 }
 
-/* The bytes before those that this get has brought are still to come: by a stream, and then it has ended. 0 or -ENOMEM. */
-static int get_before(struct am *am, struct entry *get)
+/* The bytes before those that this get has brought are still to come: by a stream, and then it has ended. */
+static void get_before(struct am *am, struct entry *get)
 {
     struct entry *rest = entry_new(am, ENTRY_NEW, get->peer);
     uint64_t args[5];
-    int result;
 
     if (!rest)
-        return -ENOMEM;
+        am_abort(am, 1, "out of memory: no entry for the rest of a message");
     rest->base = get->base - get->before;
     rest->length = get->before;
     rest->key = get->key;
@@ -742,15 +757,13 @@ static int get_before(struct am *am, struct entry *get)
     args[2] = rest->length;
     args[3] = entry_name(rest);
     args[4] = 0;
-    result = message_send(am, get->peer, CORE_GET, args, 5, NULL);
-    if (result < 0) {
-        entry_free(rest);
-        return result;
-    }
+    if (message_send(am, get->peer, CORE_GET, args, 5, NULL) < 0)
+        am_abort(am, 1, "out of memory: no entry to ask for the rest of a message");
     rest->finish = get->finish;
     rest->done = get->done;
     rest->context = get->context;
     rest->measured = get->measured;
+    rest->ways = get->ways;
     rest->way = get->way;
     rest->whole = get->whole;
     rest->began = get->began;
@@ -759,14 +772,13 @@ static int get_before(struct am *am, struct entry *get)
     get->finish = (struct finish){.handler = NONE};
     get->done = NULL;
     entry_ask(rest, ENTRY_GET);
-    return 0;
 }
 
 /* The bytes of a get are here, or will never be. */
 static int get_end(struct am *am, struct entry *get, int status)
 {
     if (status == 0 && unlikely(get->before))
-        status = get_before(am, get);
+        get_before(am, get);
     return get_close(am, get, status);
 }
 
@@ -1017,11 +1029,11 @@ static enum way way_of(struct am *am, struct peer *peer, size_t length, bool row
     if (peer->no_read || am->slow_clock)
         return WAY_STREAM;
     if (unlikely(!peer->ways))
-        peer->ways = calloc(1, sizeof(*peer->ways));
+        peer->ways = calloc(2, sizeof(*peer->ways));
     if (unlikely(!peer->ways))
         return WAY_STREAM;
-    *ways = peer->ways;
-    return way_next(peer->ways, length, both ? WAYS : WAY_BOTH);
+    *ways = &peer->ways[row];
+    return way_next(*ways, length, both ? WAYS : WAY_BOTH);
 }
 
 /* The owner writes the second half, and we read the first one meanwhile. */
@@ -1036,6 +1048,7 @@ static int get_half(struct am *am, uint32_t peer, const struct am_memory *source
 
     if (result < 0)
         return result;
+    (*started)->there = source->base + offset + first;
     result = am_link_to(am, peer, &link);
     if (result == 0)
         result = copy_now(am, link, source->base + offset, target->base, first, false);
@@ -1071,6 +1084,8 @@ static int get(struct am *am, uint32_t peer, const struct am_memory *source, siz
             way_took(ways, length, WAY_COPY, am_now(am) - began);
         return result;
     }
+    if (ways && way == WAY_COPY)
+        way_took(ways, length, WAY_COPY, UINT32_MAX); /* in vain */
     if (way == WAY_BOTH)
         result = get_half(am, peer, source, offset, target, length, &started);
     else
@@ -1081,7 +1096,7 @@ static int get(struct am *am, uint32_t peer, const struct am_memory *source, siz
     started->done = done;
     started->context = context;
     if (ways && way != WAY_COPY)
-        stream_begin(am, started, way, length, began);
+        stream_begin(am, started, ways, way, length, began);
     return 0;
 }
 
@@ -1247,6 +1262,16 @@ int transfer_deliver(struct am *am, uint32_t peer, struct am_header header, cons
     }
 }
 
+/* The peer was asked to write into memory that is about to be the program's again: it must be gone. */
+static void see_that_it_is_gone(struct am *am, const struct entry *get)
+{
+    uint8_t byte;
+
+    if (get->there && copy_now(am, am->peers[get->peer].link, get->there, &byte, 1, false) == 0)
+        am_abort(am, 1,
+                 "a process that is down is still there, and may yet write into this one's memory");
+}
+
 void transfer_peer_down(struct am *am, uint32_t peer)
 {
     struct am_table *table = am->transfers;
@@ -1258,6 +1283,7 @@ void transfer_peer_down(struct am *am, uint32_t peer)
         if (entry->peer != peer)
             continue;
         if (entry->kind == ENTRY_GET) {
+            see_that_it_is_gone(am, entry);
             get_end(am, entry, -EHOSTDOWN);
         } else if (entry->kind == ENTRY_PUT) {
             am_done *done = entry->done;

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -293,6 +294,26 @@ static void ring_probe(struct ring_link *ring)
         ring->pid = (uint32_t)pid;
 }
 
+/* Is it our own memory that the peer's process number leads to? To write there would be to write where the peer likes. The number may
+ * be that of a thread, so it is asked for what nobody else can know. */
+static bool ring_leads_here(const struct ring_link *ring)
+{
+    uint64_t secret, seen = 0;
+
+    return getrandom(&secret, sizeof(secret), 0) != sizeof(secret) ||
+           (ring_copy((pid_t)ring->pid, &seen, (uintptr_t)&secret, sizeof(seen), false) == 0 &&
+            seen == secret);
+}
+
+static bool ring_may_write(struct ring_link *ring)
+{
+    bool one_process = ring_transport(ring->link.am->ring)->one_process;
+
+    if (ring->writes == WRITES_UNKNOWN)
+        ring->writes = !one_process && ring_leads_here(ring) ? WRITES_NOT : WRITES;
+    return ring->writes == WRITES;
+}
+
 static bool ring_reaches(struct ring_link *ring)
 {
     if (ring->in && ring->pid == 0)
@@ -309,7 +330,7 @@ static int ring_access(struct am_link *link, uint64_t base, void *local, size_t 
                 length);
         return 0;
     }
-    if (!ring_reaches(ring))
+    if (!ring_reaches(ring) || (write && !ring_may_write(ring)))
         return -EOPNOTSUPP;
     if (!write) {
         const void *seen = segment_find(ring, base, length);

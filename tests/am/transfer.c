@@ -52,8 +52,10 @@ static void open_pair(bool one_copy)
     fill(far, 1);
     fill(near, 2);
     handled = done_count = 0;
-    for (unsigned i = 0; i < 2; i++)
+    for (unsigned i = 0; i < 2; i++) {
         am_set_handler(job.am[i], 9, on_finish, NULL);
+        ring_transport(job.am[i]->ring)->one_process = true;
+    }
 }
 
 static const uint64_t ping_args[2] = {0, 99};
@@ -307,7 +309,7 @@ START_TEST(attended_memory_comes_the_faster_way)
         ck_assert(gets_alone(BIG, 70000, AM_READ | AM_ATTENDED) == (one_copy && i % 3));
     ways = am->peers[1].ways;
     if (one_copy) {
-        struct way_class *like = &ways->of[5]; /* 64 KiB to 128 */
+        struct way_class *like = &ways[1].of[5]; /* in a row, 64 KiB to 128 */
         uint64_t writes;
 
         for (enum way way = WAY_STREAM; way < WAYS; way++) {
@@ -560,8 +562,8 @@ START_TEST(two_copy_half_each)
         struct am_memory memory;
 
         for (unsigned class = 0; class < WAY_CLASSES; class ++)
-            am->peers[1].ways->of[class] = (struct way_class){.tried = {4, 4, 4},
-                                                              .cost = {1000, 1000, 1}};
+            am->peers[1].ways[1].of[class] = (struct way_class){.tried = {4, 4, 4},
+                                                                .cost = {1000, 1000, 1}};
         memset(near, 2, BIG + 2 * EDGE);
         fill(far, 1);
         ck_assert_int_eq(
@@ -609,7 +611,8 @@ START_TEST(half_a_copy_ends_with_its_owner)
     for (int i = 0; i < 3; i++) {
         uint64_t lie[] = {0, 35000 + 4096};
 
-        am->peers[1].ways->of[5] = (struct way_class){.tried = {4, 4, 4}, .cost = {1000, 1000, 1}};
+        am->peers[1].ways[1].of[5] = (struct way_class){.tried = {4, 4, 4},
+                                                        .cost = {1000, 1000, 1}};
         ck_assert_int_eq(am_expose(job.am[1], 0, far + EDGE, 70000, AM_READ | AM_ATTENDED, &memory),
                          0);
         if (i == 0)
@@ -624,16 +627,63 @@ START_TEST(half_a_copy_ends_with_its_owner)
                 ck_assert_int_eq(transfer_deliver(am, 1, written, lie, NULL), -EPROTO);
             ck_assert_uint_eq(done_count, 0);
         }
-        if (i == 2)
+        if (i == 2) {
+            ((struct ring_link *)(void *)am->peers[1].link)->pid = 0x3fffffff;
             am_report_down(am, 1, "killed");
-        else
+        } else {
             fixture_settle(&job);
+        }
         ck_assert_uint_eq(done_count, 1);
         ck_assert_int_eq(done_status, i == 0 ? -EFAULT : i == 1 ? 0 : -EHOSTDOWN);
         ck_assert_uint_eq(handled, i == 1);
         ck_assert_uint_eq(am->streams, 0);
         ck_assert_uint_eq(am->gets, 0);
     }
+}
+END_TEST
+
+/* Who may still write into our memory is not down. */
+START_TEST(an_owner_that_is_still_there)
+{
+    struct am *am = job.am[0];
+    struct am_memory memory;
+
+    am->always_copies = am->slow_clock = false;
+    gets_alone(BIG, 70000, AM_READ | AM_ATTENDED);
+    am->peers[1].ways[1].of[5] = (struct way_class){.tried = {4, 4, 4}, .cost = {1000, 1000, 1}};
+    am_expose(job.am[1], 0, far + EDGE, 70000, AM_READ | AM_ATTENDED, &memory);
+    am_get(am, 1, &memory, 0, near + EDGE, 70000, 9, ping_args, 2, on_done, &done_count);
+    am_report_down(am, 1, "so it seems");
+}
+END_TEST
+
+/* A peer whose process number leads to our own memory has us write nowhere; and what it may have us write is what it gets streamed. */
+START_TEST(nobody_has_us_write_where_he_likes)
+{
+    struct am *am = job.am[0], *owner = job.am[1];
+    struct am_memory memory;
+
+    am->always_copies = am->slow_clock = false;
+    gets_alone(BIG, 70000, AM_READ | AM_ATTENDED);
+    for (int i = 0; i < 3; i++) {
+        unsigned access = i == 1 ? AM_READ : AM_READ | AM_ATTENDED;
+        uint64_t args[] = {0, 0, 40000, UINT32_MAX, (uintptr_t)near};
+        struct am_header header = {.handler = CORE_GET, .flags = 5};
+
+        memset(near, 2, BIG);
+        ring_transport(owner->ring)->one_process = i != 0;
+        ((struct ring_link *)(void *)owner->peers[0].link)->writes = WRITES_UNKNOWN;
+        owner->peers[0].no_write = false;
+        ck_assert_int_eq(am_expose(owner, 0, far, i == 2 ? 5 << 20 : 40000, access, &memory), 0);
+        args[0] = (uint32_t)memory.key;
+        ck_assert_int_eq(transfer_deliver(owner, 0, header, args, NULL), 0);
+        am_poll(owner);
+        for (size_t byte = 0; byte < 40000; byte++)
+            ck_assert_uint_eq(near[byte], 2);
+        am_conceal(owner, &memory);
+    }
+    am_report_down(owner, 0, "it asks for what it has no name for");
+    am_poll(owner);
 }
 END_TEST
 
@@ -648,7 +698,7 @@ START_TEST(streams_at_once_share_the_time)
     am->always_copies = am->slow_clock = false;
     am->job.clock = fake_clock;
     gets_alone(BIG, 70000, AM_READ | AM_ATTENDED);
-    like = &am->peers[1].ways->of[5];
+    like = &am->peers[1].ways[1].of[5];
     for (uint32_t ranks = 1; ranks <= 4; ranks *= 4) {
         am->job.ranks = ranks; /* on 2 cores */
         look_takes = ranks == 1 ? 0 : 1000;
@@ -769,6 +819,8 @@ int main(void)
     tcase_add_loop_test(one_copy, what_cannot_be_copied_is_streamed, 0, 4);
     tcase_add_loop_test(one_copy, two_copy_half_each, 0, 4);
     tcase_add_test(one_copy, half_a_copy_ends_with_its_owner);
+    tcase_add_exit_test(one_copy, an_owner_that_is_still_there, 1);
+    tcase_add_test(one_copy, nobody_has_us_write_where_he_likes);
     tcase_add_test(one_copy, streams_at_once_share_the_time);
     tcase_add_test(mediums, the_owner_refuses);
     tcase_add_loop_test(mediums, a_peer_that_is_found_dead, 0, 2);
