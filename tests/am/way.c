@@ -88,39 +88,35 @@ START_TEST(to_know_costs_little)
 }
 END_TEST
 
+/* So many messages, after which this way is known to be the fastest. */
+static void run_until(unsigned messages, const uint64_t takes[WAYS], enum way fastest)
+{
+    run(messages, 65536, takes);
+    ck_assert_int_eq(way_fastest(&ways, 65536, WAYS), fastest);
+}
+
 /* When the cores come near, or go far, it is soon seen. */
 START_TEST(a_change_is_seen)
 {
     memset(&ways, 0, sizeof(ways));
     for (int round = 0; round < 10; round++) {
-        run(1000, 65536, near);
-        ck_assert_int_eq(way_fastest(&ways, 65536, WAYS), WAY_STREAM);
-        run(20, 65536, very_far);
-        ck_assert_int_eq(way_fastest(&ways, 65536, WAYS), WAY_COPY);
-        run(1000, 65536, very_far);
-        ck_assert_int_eq(way_fastest(&ways, 65536, WAYS), WAY_COPY);
-        run(400, 65536, near);
-        ck_assert_int_eq(way_fastest(&ways, 65536, WAYS), WAY_STREAM);
-        run(20, 65536, far);
-        ck_assert_int_eq(way_fastest(&ways, 65536, WAYS), WAY_COPY);
+        run_until(1000, near, WAY_STREAM);
+        run_until(20, very_far, WAY_COPY);
+        run_until(1000, very_far, WAY_COPY);
+        run_until(400, near, WAY_STREAM);
+        run_until(20, far, WAY_COPY);
     }
     memset(&ways, 0, sizeof(ways));
     for (int round = 0; round < 10; round++) {
-        run(1000, 65536, near_both);
-        ck_assert_int_eq(way_fastest(&ways, 65536, WAYS), WAY_STREAM);
-        run(100, 65536, far_both);
-        ck_assert_int_eq(way_fastest(&ways, 65536, WAYS), WAY_BOTH);
-        run(1000, 65536, far_both);
-        ck_assert_int_eq(way_fastest(&ways, 65536, WAYS), WAY_BOTH);
-        run(400, 65536, near_both);
-        ck_assert_int_eq(way_fastest(&ways, 65536, WAYS), WAY_STREAM);
+        run_until(1000, near_both, WAY_STREAM);
+        run_until(100, far_both, WAY_BOTH);
+        run_until(1000, far_both, WAY_BOTH);
+        run_until(400, near_both, WAY_STREAM);
     }
     /* However slow it was. */
     memset(&ways, 0, sizeof(ways));
-    run(2000, 65536, (const uint64_t[WAYS]){1000, 1000000});
-    ck_assert_int_eq(way_fastest(&ways, 65536, WAYS), WAY_STREAM);
-    run(30000, 65536, (const uint64_t[WAYS]){1000, 500});
-    ck_assert_int_eq(way_fastest(&ways, 65536, WAYS), WAY_COPY);
+    run_until(2000, (const uint64_t[WAYS]){1000, 1000000}, WAY_STREAM);
+    run_until(30000, (const uint64_t[WAYS]){1000, 500}, WAY_COPY);
 }
 END_TEST
 
