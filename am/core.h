@@ -44,17 +44,15 @@ struct peer {
     bool down;
     bool no_read; /* its link copies nothing by itself: tried */
     bool no_write;
-    struct ways *
-        ways; /* [0] of data in pieces, [1] in a row; NULL until the first get from its attended memory */
+    struct ways *ways; /* [0] of data in pieces, [1] in a row; NULL: nothing measured yet */
 };
 
 struct am_table; /* am/transfer.c */
 struct control_message;
 
-/* To look at the control stream is a system call: only every so many polls of a wait that is a long one (in a domain that is two
- * ways through Xen, and more polls). Polls may be far apart, though, and waits short: the program computes between them, or takes
- * long for each message. So one that begins, or am_poll, looks after so many ticks of the processor's counter as well: about a
- * millisecond's worth. */
+/* To look at the control stream is a system call: within a wait only every so many polls (in a domain it is two ways through Xen, and
+ * more polls). Who waits often and never for long, because he computes or takes long for each message, would hardly come to that:
+ * each am_wait and am_poll looks as well if the last such look is so many ticks of the processor's counter ago, about a ms. */
 enum {
     POLLS_PER_CONTROL = 1024,
     POLLS_PER_CONTROL_DOMAIN = 65536,

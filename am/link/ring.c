@@ -26,11 +26,10 @@ enum {
     LOOK_LAST = 16000000, /* ns: 0.1 % of a core */
 
     /* Lines that are cleared before they are needed (docs/ring.md). */
-    RING_AHEAD = 16, /* beyond the next message, */
-    RING_AHEAD_MOST =
-        256,             /* whose own are taken to be as many as the last one's, at most so many; */
-    RING_AHEAD_EACH = 4, /* so many by each idle poll, */
-    RING_SHORT = 2,      /* and by each send of a message of so few */
+    RING_AHEAD = 16,       /* beyond the next message, */
+    RING_AHEAD_MOST = 256, /* which has as many itself as the last one, at most so many; */
+    RING_AHEAD_EACH = 4,   /* so many by each idle poll, */
+    RING_SHORT = 2,        /* and by each send of a message of so few */
 
     RING_REPLY_LINES = (8 + AM_MAX_ARGS * 8 + AM_MAX_REPLY + RING_LINE - 1) / RING_LINE,
     RING_MESSAGE_LINES = (8 + AM_MAX_ARGS * 8 + RING_CHUNK + RING_LINE - 1) / RING_LINE,
@@ -307,10 +306,8 @@ static bool ring_leads_here(const struct ring_link *ring)
 
 static bool ring_may_write(struct ring_link *ring)
 {
-    bool one_process = ring_transport(ring->link.am->ring)->one_process;
-
     if (ring->writes == WRITES_UNKNOWN)
-        ring->writes = !one_process && ring_leads_here(ring) ? WRITES_NOT : WRITES;
+        ring->writes = ring_leads_here(ring) ? WRITES_NOT : WRITES;
     return ring->writes == WRITES;
 }
 

@@ -43,8 +43,9 @@ struct ring_link {
     struct region out_region;
     struct region in_region;
     uint32_t pid; /* that the probe found good; 0: not probed, UINT32_MAX: cannot read it */
-    enum { WRITES_UNKNOWN, WRITES, WRITES_NOT } writes; /* may we write into the peer's memory? */
-    bool belled;                                        /* the peer holds our bell, or needs none */
+    bool belled;  /* the peer holds our bell, or needs none */
+    /* Into the peer's memory: not if it turns out to be ours. */
+    enum { WRITES_UNKNOWN, WRITES, WRITES_NOT } writes;
 
     bool segment_tried;       /* to map the peer's */
     struct region segment;    /* the peer's; base NULL: not mapped */
@@ -80,10 +81,9 @@ struct ring_transport {
     uint32_t chores;        /* of granted_chores */
     struct ring_link *sent; /* on it went the last message; NULL: nothing to clear for the next */
     struct ring_link **by_peer;
-    uint64_t nonce;   /* that peers find in our memory when they can read it */
-    uint64_t look;    /* ns: a sleeper's next look at rings whose producers cannot wake it yet */
-    bool one_process; /* of all ranks: a test */
-    bool asleep;      /* told producers to ring */
+    uint64_t nonce; /* that peers find in our memory when they can read it */
+    uint64_t look;  /* ns: a sleeper's next look at rings whose producers cannot wake it yet */
+    bool asleep;    /* told producers to ring */
     uint64_t received, full, copied;
 
     struct region segment; /* ours; base NULL: none yet */

@@ -44,6 +44,14 @@ static void fill(uint8_t *memory, unsigned seed)
         memory[i] = (uint8_t)(i * 31 + i / 256 + seed);
 }
 
+static void may_write(unsigned process, int writes)
+{
+    struct am_link *link;
+
+    ck_assert_int_eq(am_link_to(job.am[process], 1 - process, &link), 0);
+    ((struct ring_link *)(void *)link)->writes = writes;
+}
+
 static void open_pair(bool one_copy)
 {
     fixture_open(&job, 2, one_copy);
@@ -54,7 +62,7 @@ static void open_pair(bool one_copy)
     handled = done_count = 0;
     for (unsigned i = 0; i < 2; i++) {
         am_set_handler(job.am[i], 9, on_finish, NULL);
-        ring_transport(job.am[i]->ring)->one_process = true;
+        may_write(i, WRITES); /* though all is one process */
     }
 }
 
@@ -623,8 +631,14 @@ START_TEST(half_a_copy_ends_with_its_owner)
             0);
         ck_assert_uint_eq(am->streams, 1);
         if (i == 1) {
-            for (lie[0] = 0; lie[0] <= UINT32_MAX; lie[0] = lie[0] * 2 + 1)
-                ck_assert_int_eq(transfer_deliver(am, 1, written, lie, NULL), -EPROTO);
+            /* Of this get, whose name is among these, and of any other. */
+            for (uint64_t index = 0; index < 64; index++)
+                for (uint64_t generation = 0; generation < 64; generation++) {
+                    lie[0] = index | generation << 20;
+                    ck_assert_int_eq(transfer_deliver(am, 1, written, lie, NULL), -EPROTO);
+                }
+            lie[0] = UINT64_MAX;
+            ck_assert_int_eq(transfer_deliver(am, 1, written, lie, NULL), -EPROTO);
             ck_assert_uint_eq(done_count, 0);
         }
         if (i == 2) {
@@ -671,8 +685,7 @@ START_TEST(nobody_has_us_write_where_he_likes)
         struct am_header header = {.handler = CORE_GET, .flags = 5};
 
         memset(near, 2, BIG);
-        ring_transport(owner->ring)->one_process = i != 0;
-        ((struct ring_link *)(void *)owner->peers[0].link)->writes = WRITES_UNKNOWN;
+        may_write(1, i == 0 ? WRITES_UNKNOWN : WRITES);
         owner->peers[0].no_write = false;
         ck_assert_int_eq(am_expose(owner, 0, far, i == 2 ? 5 << 20 : 40000, access, &memory), 0);
         args[0] = (uint32_t)memory.key;

@@ -35,6 +35,13 @@ static const uint64_t near[WAYS] = {1900, 5900}, far[WAYS] = {9300, 6400},
                       very_far[WAYS] = {36000, 7000}, near_both[WAYS] = {1900, 5900, 4000},
                       far_both[WAYS] = {9300, 6400, 4600};
 
+/* So many messages, after which this way is known to be the fastest. */
+static void run_until(unsigned messages, const uint64_t takes[WAYS], enum way fastest)
+{
+    run(messages, 65536, takes);
+    ck_assert_int_eq(way_fastest(&ways, 65536, WAYS), fastest);
+}
+
 START_TEST(a_stream_unless_a_copy_is_known_to_be_faster)
 {
     memset(&ways, 0, sizeof(ways));
@@ -50,21 +57,16 @@ END_TEST
 START_TEST(the_faster_way_is_found)
 {
     memset(&ways, 0, sizeof(ways));
-    run(8, 65536, near);
-    ck_assert_int_eq(way_fastest(&ways, 65536, WAYS), WAY_STREAM);
+    run_until(8, near, WAY_STREAM);
     memset(&ways, 0, sizeof(ways));
-    run(8, 65536, far);
-    ck_assert_int_eq(way_fastest(&ways, 65536, WAYS), WAY_COPY);
+    run_until(8, far, WAY_COPY);
     memset(&ways, 0, sizeof(ways));
-    run(12, 65536, near_both);
-    ck_assert_int_eq(way_fastest(&ways, 65536, WAYS), WAY_STREAM);
+    run_until(12, near_both, WAY_STREAM);
     memset(&ways, 0, sizeof(ways));
-    run(12, 65536, far_both);
-    ck_assert_int_eq(way_fastest(&ways, 65536, WAYS), WAY_BOTH);
+    run_until(12, far_both, WAY_BOTH);
     /* Where there are only two. */
     ck_assert_int_eq(way_fastest(&ways, 65536, WAY_BOTH), WAY_COPY);
-    run(1000, 65536, far);
-    ck_assert_int_eq(way_fastest(&ways, 65536, WAYS), WAY_BOTH);
+    run_until(1000, far, WAY_BOTH);
 }
 END_TEST
 
@@ -87,13 +89,6 @@ START_TEST(to_know_costs_little)
     ck_assert_uint_le(run(100000, 65536, takes), (100000 + 2000 * slower) * least + all);
 }
 END_TEST
-
-/* So many messages, after which this way is known to be the fastest. */
-static void run_until(unsigned messages, const uint64_t takes[WAYS], enum way fastest)
-{
-    run(messages, 65536, takes);
-    ck_assert_int_eq(way_fastest(&ways, 65536, WAYS), fastest);
-}
 
 /* When the cores come near, or go far, it is soon seen. */
 START_TEST(a_change_is_seen)
