@@ -8,8 +8,8 @@
  * get: CORE_PUT carries the handler along, and CORE_PUT_DONE comes back.
  *
  * One copy need not be the fastest. For each page the kernel looks it up and pins it, and one processor does it all; streamed through a
- * ring that stays in the caches, the bytes are copied twice, by two processors at once. Or each of the two copies half: CORE_GET says
- * where the getter has its memory, and the owner writes there and says so (CORE_WRITTEN). docs/ring.md has what was measured, and way.c
+ * ring that stays in the caches, the bytes are copied twice, by two processors at once. Or each of the two copies half: CORE_GET brings
+ * the getter's runs of memory, and the owner writes there and says so (CORE_WRITTEN). docs/ring.md has what was measured, and way.c
  * finds out. But the owner has to poll: so this is for memory that is AM_ATTENDED, and anybody else's is copied while he computes.
  */
 #include <errno.h>
@@ -59,7 +59,7 @@ struct entry {
     am_pack *pack;
     am_unpack *unpack;
     void *data;        /* of those two */
-    size_t first;      /* ENTRY_STREAM: of the packed bytes */
+    size_t first;      /* of the packed bytes */
     void *staged;      /* all of them in a row, for a link that wants that; or NULL */
     size_t done_bytes; /* arrived, or streamed */
     unsigned access;
@@ -71,14 +71,15 @@ struct entry {
     void *context;
     struct finish finish;
 
-    struct iovec runs[RUNS_MOST]; /* ENTRY_EXPOSED, packed: for a peer that copies them */
+    /* ENTRY_EXPOSED: where it is, for who copies it; ENTRY_STREAM: where the getter has it, for us to write (none: stream it) */
+    struct iovec runs[RUNS_MOST];
+    unsigned nruns;
 
     /* ENTRY_EXPOSED: the streams that serve it; ENTRY_STREAM: the next of them */
     struct entry *streams;
 
     /* ENTRY_STREAM */
     uint32_t transfer; /* the getter's name of it */
-    uint64_t at;       /* the getter has it there, for us to write; 0: stream it */
     bool acknowledged; /* the source is ours again */
     bool got;          /* the getter has it all */
 
@@ -98,7 +99,7 @@ struct entry {
     size_t whole;      /* of a transfer of so many bytes; */
     uint64_t began;    /* by stream_time */
     uint64_t spent;    /* ns, in taking it */
-    /* WAY_BOTH: where the owner, who writes these bytes, has them (0: it is none); so many in front of them, which we could
+    /* WAY_BOTH: an address of the owner's, who writes these bytes (0: it is none); so many in front of them, which we could
      * not read, are to be got next; and these begin at `from` of what is exposed. */
     uint64_t there;
     size_t before;
@@ -179,6 +180,8 @@ static struct entry *entry_new(struct am *am, enum entry_kind kind, uint32_t pee
     entry->measured = false;
     entry->before = 0;
     entry->there = 0;
+    entry->first = 0;
+    entry->nruns = 0;
     entry->streams = NULL;
     entry->pack = NULL;
     entry->unpack = NULL;
@@ -273,12 +276,14 @@ void transfer_close(struct am *am)
 
 /* ---- where bytes are ------------------------------------------------------------------------------------ */
 
-/* Where the bytes of a transfer go or come from, here: in a row at `base`, or (NULL) through `unpack`, or where `run` says. */
+/* Where the bytes of a transfer go or come from, here: in a row at `base`; or (NULL) through `unpack`, or where `run` says, and then they
+ * begin at `first` of the packed bytes. */
 struct place {
     void *base;
     am_unpack *unpack;
     am_run *run;
     void *data;
+    size_t first;
 };
 
 /* The runs of a place; 0: they are too many or too short. */
@@ -289,7 +294,7 @@ static unsigned place_runs(const struct place *place, size_t length, struct iove
 
     for (; offset < length; offset += part) {
         void *at = place->base  ? place->base
-                   : place->run ? place->run(place->data, offset, &part)
+                   : place->run ? place->run(place->data, place->first + offset, &part)
                                 : NULL;
 
         part = part < length - offset ? part : length - offset;
@@ -298,6 +303,24 @@ static unsigned place_runs(const struct place *place, size_t length, struct iove
         runs[count++] = (struct iovec){at, part};
     }
     return count;
+}
+
+/* Of `count` runs those that are `length` bytes (at least one) from `offset` on. Returns how many; 0: they end before. */
+static unsigned runs_part(const struct iovec *runs, unsigned count, size_t offset, size_t length,
+                          struct iovec *part)
+{
+    unsigned parts = 0;
+
+    for (; count > 0 && length > 0; runs++, count--) {
+        size_t size = runs->iov_len > offset ? runs->iov_len - offset : 0;
+
+        size = size < length ? size : length;
+        if (size)
+            part[parts++] = (struct iovec){(char *)runs->iov_base + offset, size};
+        offset -= size ? offset : runs->iov_len;
+        length -= size;
+    }
+    return length ? 0 : parts;
 }
 
 /* ---- exposed memory ---------------------------------------------------------------------------------- */
@@ -353,14 +376,13 @@ int am_expose_packed(struct am *am, uint32_t peer, am_pack *pack, am_run *run, v
 {
     struct entry *entry;
     int result = access & AM_WRITE ? -EINVAL : expose(am, peer, NULL, length, access, &entry);
-    unsigned runs;
 
     if (unlikely(result < 0))
         return result;
     entry->pack = pack;
     entry->data = data;
-    runs = place_runs(&(struct place){.run = run, .data = data}, length, entry->runs);
-    lend(am, entry, runs ? entry->runs : NULL, runs, memory);
+    entry->nruns = place_runs(&(struct place){.run = run, .data = data}, length, entry->runs);
+    lend(am, entry, entry->nruns ? entry->runs : NULL, entry->nruns, memory);
     return 0;
 }
 
@@ -484,6 +506,16 @@ static int copy_now(struct am *am, struct am_link *link, uint64_t remote, void *
     return result;
 }
 
+/* The same with as many bytes of ours in runs as of the peer's. -EOPNOTSUPP: not at one go. */
+static int runs_copy(struct am *am, struct am_link *link, const struct iovec *there,
+                     unsigned theirs, const struct iovec *here, unsigned ours, bool write)
+{
+    if (theirs == 1 && ours == 1)
+        return copy_now(am, link, (uintptr_t)there->iov_base, here->iov_base, here->iov_len, write);
+    return link->ops->copy_runs ? link->ops->copy_runs(link, there, theirs, here, ours, write)
+                                : -EOPNOTSUPP;
+}
+
 /* ---- the side that streams ---------------------------------------------------------------------------- */
 
 static int stream_finish_run(struct am *am, struct am_work *work)
@@ -575,20 +607,38 @@ static void stream_stage(struct am *am, struct entry *stream)
     stream->base = stream->staged;
 }
 
-/* Write it where the getter has it, a part at a time, and say so. What cannot be written is to be streamed: `at` is 0 then. */
+/* Where we have those of its bytes. Returns how many runs; 0: not in a few. */
+static unsigned stream_runs(struct am *am, const struct entry *stream, size_t offset, size_t length,
+                            struct iovec *runs)
+{
+    struct entry *source;
+
+    if (stream->base) {
+        runs[0] = (struct iovec){stream->base + offset, length};
+        return 1;
+    }
+    source = entry_find(am, stream->key, ENTRY_EXPOSED, stream->peer);
+    return source ? runs_part(source->runs, source->nruns, stream->first + offset, length, runs)
+                  : 0;
+}
+
+/* Write it where the getter has it, a part at a time, and say so. -EOPNOTSUPP: from now on it is to be streamed. */
 static int stream_write(struct am *am, struct am_link *link, struct entry *stream)
 {
     uint64_t args[] = {stream->transfer, stream->length};
-    size_t left = stream->length - stream->done_bytes;
+    size_t offset = stream->done_bytes, left = stream->length - offset;
     size_t part = left < WRITE_MOST ? left : WRITE_MOST;
-    int result = part ? copy_now(am, link, stream->at + stream->done_bytes,
-                                 stream->base + stream->done_bytes, part, true)
-                      : 0;
+    struct iovec here[RUNS_MOST], there[RUNS_MOST];
 
-    if (result < 0) {
-        stream->at = 0;
-        stream->done_bytes = 0;
-        return result;
+    if (part) {
+        unsigned theirs = runs_part(stream->runs, stream->nruns, offset, part, there);
+        unsigned ours = theirs ? stream_runs(am, stream, offset, part, here) : 0;
+
+        if (!ours || runs_copy(am, link, there, theirs, here, ours, true) < 0) {
+            stream->nruns = 0;
+            stream->done_bytes = 0;
+            return -EOPNOTSUPP;
+        }
     }
     stream->done_bytes += part;
     return part < left ? -EAGAIN : core_send(am, stream->peer, CORE_WRITTEN, args, 2, NULL, 0);
@@ -624,9 +674,9 @@ static int stream_run(struct am *am, struct am_work *work)
         stream_done(am, stream, result);
         return 0;
     }
-    if (result == 0 && stream->at && stream->base) {
+    if (result == 0 && stream->nruns) {
         result = stream_write(am, link, stream);
-        if (stream->at) {
+        if (result != -EOPNOTSUPP) {
             if (result != -EAGAIN)
                 stream_done(am, stream, result);
             return result;
@@ -656,8 +706,9 @@ static int stream_run(struct am *am, struct am_work *work)
     return result;
 }
 
-/* CORE_GET: key, offset, length, the getter's name for it, and where it has it or 0. */
-static int on_get(struct am *am, uint32_t peer, const uint64_t *args)
+/* CORE_GET: key, offset, length, the getter's name for it; payload: `nruns` runs of the getter's, to write it there. */
+static int on_get(struct am *am, uint32_t peer, const uint64_t *args, const void *runs,
+                  unsigned nruns)
 {
     struct entry *source = exposed(am, peer, args[0], args[1], args[2], AM_READ);
     struct entry *stream;
@@ -674,7 +725,10 @@ static int on_get(struct am *am, uint32_t peer, const uint64_t *args)
     stream->length = args[2];
     stream->transfer = (uint32_t)args[3];
     /* Nobody has us copy more than we would stream. */
-    stream->at = source->access & AM_ATTENDED && source->length <= STREAM_MOST ? args[4] : 0;
+    if (nruns && source->access & AM_ATTENDED && source->length <= STREAM_MOST) {
+        stream->nruns = nruns;
+        memcpy(stream->runs, runs, nruns * sizeof(struct iovec));
+    }
     stream->key = args[0];
     stream->streams = source->streams;
     source->streams = stream;
@@ -709,6 +763,32 @@ static int on_got(struct am *am, uint32_t peer, const uint64_t *args, const stru
 
 /* ---- the side that gets ---------------------------------------------------------------------------------- */
 
+/* A get through messages that is about to be asked for. NULL: no memory. */
+static struct entry *get_new(struct am *am, uint32_t peer, uint32_t key, const struct place *target,
+                             size_t length)
+{
+    struct entry *get = entry_new(am, ENTRY_NEW, peer);
+
+    if (!get)
+        return NULL;
+    get->base = target->base;
+    get->unpack = target->unpack;
+    get->data = target->data;
+    get->first = target->first;
+    get->length = length;
+    get->key = key;
+    /* A link that has bulk frames puts them in a row. So may the peer's, where we have changed to another already. */
+    if (!get->base &&
+        (am->peers[peer].link->ops->bulk || (am->job.beside && am->job.beside[peer]))) {
+        get->base = get->staged = malloc(length);
+        if (!get->staged) {
+            entry_free(get);
+            return NULL;
+        }
+    }
+    return get;
+}
+
 static int get_close(struct am *am, struct entry *get, int status)
 {
     uint64_t args[] = {get->key, entry_name(get)};
@@ -721,7 +801,7 @@ static int get_close(struct am *am, struct entry *get, int status)
     int result = 0;
 
     if (get->staged && status == 0)
-        get->unpack(get->data, 0, get->staged, get->length);
+        get->unpack(get->data, get->first, get->staged, get->length);
     if (get->measured && status == 0)
         way_took(get->ways, get->whole, get->way, stream_took(am, get));
     entry_free(get);
@@ -744,20 +824,18 @@ static int get_close(struct am *am, struct entry *get, int status)
 /* The bytes before those that this get has brought are still to come: by a stream, and then it has ended. */
 static void get_before(struct am *am, struct entry *get)
 {
-    struct entry *rest = entry_new(am, ENTRY_NEW, get->peer);
-    uint64_t args[5];
+    struct place place = {.base = get->unpack ? NULL : get->base - get->before,
+                          .unpack = get->unpack,
+                          .data = get->data,
+                          .first = get->first - get->before};
+    struct entry *rest = get_new(am, get->peer, get->key, &place, get->before);
 
     if (!rest)
         am_abort(am, 1, "out of memory: no entry for the rest of a message");
-    rest->base = get->base - get->before;
-    rest->length = get->before;
-    rest->key = get->key;
-    args[0] = rest->key;
-    args[1] = get->from - get->before;
-    args[2] = rest->length;
-    args[3] = entry_name(rest);
-    args[4] = 0;
-    if (message_send(am, get->peer, CORE_GET, args, 5, NULL) < 0)
+    if (message_send(
+            am, get->peer, CORE_GET,
+            (uint64_t[]){rest->key, get->from - get->before, rest->length, entry_name(rest)}, 4,
+            NULL) < 0)
         am_abort(am, 1, "out of memory: no entry to ask for the rest of a message");
     rest->finish = get->finish;
     rest->done = get->done;
@@ -818,7 +896,7 @@ static int on_chunk(struct am *am, uint32_t peer, const uint64_t *args, const vo
     if (get->base)
         memcpy(get->base + args[1], bytes, length);
     else
-        get->unpack(get->data, args[1], bytes, length);
+        get->unpack(get->data, get->first + args[1], bytes, length);
     if (timed)
         get->spent += am_now(am) - began;
     am_transfer_arrived(am, peer, (uint32_t)args[0], length);
@@ -832,6 +910,10 @@ static int on_written(struct am *am, uint32_t peer, const uint64_t *args)
 
     if (!get || args[1] > get->length - get->done_bytes)
         return -EPROTO;
+    if (get->staged) {
+        free(get->staged);
+        get->base = get->staged = NULL;
+    }
     am_transfer_arrived(am, peer, (uint32_t)args[0], args[1]);
     return 0;
 }
@@ -862,7 +944,7 @@ static int place_copy(struct am *am, struct am_link *link, uint64_t remote,
         return copy_now(am, link, remote, (char *)local->base + offset, length, false);
     for (size_t end = offset + length, part; offset < end && result == 0;
          offset += part, remote += part) {
-        void *at = local->run ? local->run(local->data, offset, &part) : NULL;
+        void *at = local->run ? local->run(local->data, local->first + offset, &part) : NULL;
 
         if (!at || (part < RUN_ALONE && part < end - offset)) {
             piece = piece ? piece : malloc(PIECE);
@@ -872,7 +954,7 @@ static int place_copy(struct am *am, struct am_link *link, uint64_t remote,
         part = part < end - offset ? part : end - offset;
         result = at ? copy_now(am, link, remote, at, part, false) : -EOPNOTSUPP;
         if (result == 0 && at == piece)
-            local->unpack(local->data, offset, piece, part);
+            local->unpack(local->data, local->first + offset, piece, part);
     }
     free(piece);
     return result;
@@ -884,11 +966,10 @@ static int remote_runs(struct am *am, struct am_link *link, const struct remote 
                        size_t length, struct iovec *there)
 {
     struct iovec runs[RUNS_MOST];
-    size_t skip = remote->offset;
-    int count = 0, result;
+    int count, result;
 
     if (remote->runs == 0) {
-        there[0] = (struct iovec){(void *)(uintptr_t)(remote->base + skip), length};
+        there[0] = (struct iovec){(void *)(uintptr_t)(remote->base + remote->offset), length};
         return 1;
     }
     if (remote->runs > RUNS_MOST)
@@ -896,21 +977,13 @@ static int remote_runs(struct am *am, struct am_link *link, const struct remote 
     result = copy_now(am, link, remote->base, runs, remote->runs * sizeof(*runs), false);
     if (result < 0)
         return result;
-    for (unsigned i = 0; i < remote->runs && length; i++) {
-        size_t part = runs[i].iov_len > skip ? runs[i].iov_len - skip : 0;
-
-        part = part < length ? part : length;
-        if (part)
-            there[count++] = (struct iovec){(char *)runs[i].iov_base + skip, part};
-        skip -= part ? skip : runs[i].iov_len;
-        length -= part;
-    }
-    return length ? -EFAULT : count;
+    count = (int)runs_part(runs, remote->runs, remote->offset, length, there);
+    return count ? count : -EFAULT;
 }
 
 /* What is not in a row at both ends: at one go, where the runs are few. */
-static int runs_copy(struct am *am, struct am_link *link, const struct remote *remote,
-                     const struct place *local, size_t length)
+static int pieces_copy(struct am *am, struct am_link *link, const struct remote *remote,
+                       const struct place *local, size_t length)
 {
     struct iovec there[RUNS_MOST], here[RUNS_MOST];
     int theirs = remote_runs(am, link, remote, length, there), result = -EOPNOTSUPP;
@@ -920,8 +993,8 @@ static int runs_copy(struct am *am, struct am_link *link, const struct remote *r
     if (theirs < 0)
         return theirs;
     ours = place_runs(local, length, here);
-    if (ours && link->ops->read_runs)
-        result = link->ops->read_runs(link, there, (unsigned)theirs, here, ours);
+    if (ours)
+        result = runs_copy(am, link, there, (unsigned)theirs, here, ours, false);
     if (result != -EOPNOTSUPP)
         return result;
     result = 0;
@@ -942,7 +1015,7 @@ static int transfer_now(struct am *am, struct am_link *link, const struct remote
     if (length && remote->base == 0)
         return -EOPNOTSUPP;
     if (length && (remote->runs || !local->base))
-        result = runs_copy(am, link, remote, local, length);
+        result = pieces_copy(am, link, remote, local, length);
     else if (length)
         result = copy_now(am, link, remote->base + remote->offset, local->base, length, write);
     /* What the kernel cannot reach there, the owner perhaps can. */
@@ -974,39 +1047,22 @@ static int transfer_begin(struct am *am, uint32_t peer, const struct remote *rem
     return transfer_now(am, link, remote, local, length, write, finish, done, context);
 }
 
-/* Start a get of at least one byte through messages, which the owner is to write if it can (`to_write`) or to stream. */
+/* Start a get of at least one byte through messages. The owner is to write it into these runs if it can, or (none) to stream it. */
 static int get_start(struct am *am, uint32_t peer, const struct am_memory *source, size_t offset,
-                     const struct place *target, size_t length, bool to_write,
-                     struct entry **started)
+                     const struct place *target, size_t length, const struct iovec *runs,
+                     unsigned nruns, struct entry **started)
 {
-    struct entry *get = entry_new(am, ENTRY_NEW, peer);
     struct am_link *link;
-    int result;
+    int result = am_link_to(am, peer, &link);
+    struct entry *get = result == 0 ? get_new(am, peer, (uint32_t)source->key, target, length)
+                                    : NULL;
 
+    if (result < 0)
+        return result;
     if (!get)
         return -ENOMEM;
-    get->base = target->base;
-    get->unpack = target->unpack;
-    get->data = target->data;
-    result = am_link_to(am, peer, &link);
-    /* A link that has bulk frames puts them in a row. So may the peer's, where we have changed to another already. */
-    if (result == 0 && !get->base &&
-        (link->ops->bulk || (am->job.beside && am->job.beside[peer]))) {
-        get->base = get->staged = malloc(length);
-        result = get->staged ? 0 : -ENOMEM;
-    }
-    if (result < 0) {
-        entry_free(get);
-        return result;
-    }
-    get->length = length;
-    get->key = (uint32_t)source->key;
-    {
-        uint64_t args[] = {get->key, offset, length, entry_name(get),
-                           to_write ? (uintptr_t)get->base : 0};
-
-        result = core_send(am, peer, CORE_GET, args, 5, NULL, 0);
-    }
+    result = core_send(am, peer, CORE_GET, (uint64_t[]){get->key, offset, length, entry_name(get)},
+                       4, runs, nruns * sizeof(*runs));
     if (result < 0) {
         entry_free(get);
         return result;
@@ -1016,12 +1072,13 @@ static int get_start(struct am *am, uint32_t peer, const struct am_memory *sourc
     return 0;
 }
 
-/* How to get `length` bytes of what the peer attends to, in a row at both ends or not. *ways will be told what it took; NULL: there is no
+/* How to get `length` bytes of what the peer attends to. *ways will be told what it took; NULL: there is no
  * choice. Nor is there one where a look at the clock takes longer than what it would gain. */
-static enum way way_of(struct am *am, struct peer *peer, size_t length, bool row,
-                       struct ways **ways)
+static enum way way_of(struct am *am, struct peer *peer, const struct remote *remote,
+                       const struct place *local, size_t length, struct ways **ways)
 {
-    bool both = row && length >= BOTH_LEAST && !peer->no_write && !shares_core(am);
+    struct iovec runs[RUNS_MOST];
+    bool both;
 
     *ways = NULL;
     if (am->always_copies)
@@ -1032,26 +1089,38 @@ static enum way way_of(struct am *am, struct peer *peer, size_t length, bool row
         peer->ways = calloc(2, sizeof(*peer->ways));
     if (unlikely(!peer->ways))
         return WAY_STREAM;
-    *ways = &peer->ways[row];
+    both = length >= BOTH_LEAST && !peer->no_write && !shares_core(am) &&
+           place_runs(local, length, runs) > 0;
+    *ways = &peer->ways[local->base && remote->runs == 0]; /* in a row at both ends, or not */
     return way_next(*ways, length, both ? WAYS : WAY_BOTH);
 }
 
 /* The owner writes the second half, and we read the first one meanwhile. */
-static int get_half(struct am *am, uint32_t peer, const struct am_memory *source, size_t offset,
-                    const struct place *target, size_t length, struct entry **started)
+static int get_half(struct am *am, uint32_t peer, const struct am_memory *source,
+                    const struct remote *remote, const struct place *target, size_t length,
+                    struct entry **started)
 {
-    size_t first = length / 2 & ~(size_t)(BOTH_ROUND - 1);
-    struct place second = {.base = (char *)target->base + first};
+    size_t first = length / 2 & ~(size_t)(BOTH_ROUND - 1), offset = remote->offset;
+    struct iovec all[RUNS_MOST], here[RUNS_MOST], there[RUNS_MOST];
+    unsigned count = place_runs(target, length, all);
+    unsigned ours = runs_part(all, count, first, length - first, here);
+    struct place second = *target;
     struct am_link *link;
-    int result = get_start(am, peer, source, offset + first, &second, length - first, true,
-                           started);
+    int result;
 
+    second.base = target->base ? (char *)target->base + first : NULL;
+    second.first = first;
+    result = get_start(am, peer, source, offset + first, &second, length - first, here, ours,
+                       started);
     if (result < 0)
         return result;
-    (*started)->there = source->base + offset + first;
+    (*started)->there = remote->base;
+    ours = runs_part(all, count, 0, first, here);
     result = am_link_to(am, peer, &link);
     if (result == 0)
-        result = copy_now(am, link, source->base + offset, target->base, first, false);
+        result = remote_runs(am, link, remote, first, there);
+    if (result >= 0)
+        result = runs_copy(am, link, there, (unsigned)result, here, ours, false);
     if (result < 0) {
         (*started)->before = first;
         (*started)->from = offset + first;
@@ -1064,6 +1133,7 @@ static int get(struct am *am, uint32_t peer, const struct am_memory *source, siz
                unsigned nargs, am_done *done, void *context)
 {
     struct remote remote = {source->base, (unsigned)(source->key >> KEY_RUNS_SHIFT), offset};
+    struct remote nowhere = {.base = 0};
     uint64_t began = 0;
     enum way way = WAY_COPY;
     struct ways *ways = NULL;
@@ -1072,13 +1142,11 @@ static int get(struct am *am, uint32_t peer, const struct am_memory *source, siz
     int result;
 
     if (remote.base && length && source->key & KEY_ATTENDED && likely(peer < am->job.size))
-        way = way_of(am, &am->peers[peer], length, target->base && remote.runs == 0, &ways);
+        way = way_of(am, &am->peers[peer], &remote, target, length, &ways);
     if (ways)
         began = am_now(am);
-    if (way != WAY_COPY)
-        remote.base = 0;
-    result = transfer_begin(am, peer, &remote, target, length, false, handler, args, nargs, &finish,
-                            done, context);
+    result = transfer_begin(am, peer, way == WAY_COPY ? &remote : &nowhere, target, length, false,
+                            handler, args, nargs, &finish, done, context);
     if (result != -EOPNOTSUPP) {
         if (result == 0 && ways)
             way_took(ways, length, WAY_COPY, am_now(am) - began);
@@ -1087,9 +1155,9 @@ static int get(struct am *am, uint32_t peer, const struct am_memory *source, siz
     if (ways && way == WAY_COPY)
         way_took(ways, length, WAY_COPY, UINT32_MAX); /* in vain */
     if (way == WAY_BOTH)
-        result = get_half(am, peer, source, offset, target, length, &started);
+        result = get_half(am, peer, source, &remote, target, length, &started);
     else
-        result = get_start(am, peer, source, offset, target, length, false, &started);
+        result = get_start(am, peer, source, offset, target, length, NULL, 0, &started);
     if (result < 0)
         return result;
     started->finish = finish;
@@ -1191,7 +1259,7 @@ static int on_put(struct am *am, uint32_t peer, const uint64_t *args, const stru
     if (!target || args[2] == 0)
         return message_send(am, peer, CORE_PUT_DONE, refusal, 2, NULL);
     result = get_start(am, peer, &source, 0, &(struct place){.base = target->base + args[1]},
-                       args[2], false, &get);
+                       args[2], NULL, 0, &get);
     if (result < 0)
         return result; /* -EAGAIN: the link keeps the message and comes again */
     get->finish = *finish;
@@ -1229,7 +1297,7 @@ int transfer_deliver(struct am *am, uint32_t peer, struct am_header header, cons
         uint8_t nargs;
         bool finish;
     } shape[CORE_HANDLERS - CORE_GET] = {
-        [CORE_GET - CORE_GET] = {5, false},      [CORE_CHUNK - CORE_GET] = {2, false},
+        [CORE_GET - CORE_GET] = {4, false},      [CORE_CHUNK - CORE_GET] = {2, false},
         [CORE_WRITTEN - CORE_GET] = {2, false},  [CORE_REFUSED - CORE_GET] = {1, false},
         [CORE_GOT - CORE_GET] = {2, true},       [CORE_PUT - CORE_GET] = {6, true},
         [CORE_PUT_DONE - CORE_GET] = {2, false},
@@ -1246,7 +1314,10 @@ int transfer_deliver(struct am *am, uint32_t peer, struct am_header header, cons
     }
     switch (header.handler) {
     case CORE_GET:
-        return on_get(am, peer, args);
+        if (header.length > RUNS_MOST * sizeof(struct iovec) ||
+            header.length % sizeof(struct iovec) != 0)
+            return -EPROTO;
+        return on_get(am, peer, args, payload, header.length / sizeof(struct iovec));
     case CORE_CHUNK:
         return on_chunk(am, peer, args, payload, header.length);
     case CORE_WRITTEN:

@@ -69,9 +69,9 @@ struct am_link_ops {
      * then never asks again); -EFAULT. NULL: never. */
     int (*read)(struct am_link *link, uint64_t base, void *target, size_t length);
     int (*write)(struct am_link *link, uint64_t base, const void *source, size_t length);
-    /* As `read`, of several runs into several others, in order and all of either. -EOPNOTSUPP: not these. NULL: never. */
-    int (*read_runs)(struct am_link *link, const struct iovec *there, unsigned theirs,
-                     const struct iovec *here, unsigned ours);
+    /* The same between several runs there and several here, in order and all of either. -EOPNOTSUPP: not these. NULL: never. */
+    int (*copy_runs)(struct am_link *link, const struct iovec *there, unsigned theirs,
+                     const struct iovec *here, unsigned ours, bool write);
 
     /* Stream `length` bytes into the peer's transfer `transfer` from byte `offset` on (am_transfer_place there), in any
      * order, and call am_bulk_done(context) when all of it was acknowledged and `source` may be reused. 0 or -EAGAIN.

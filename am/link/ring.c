@@ -347,22 +347,24 @@ static int ring_read(struct am_link *link, uint64_t base, void *target, size_t l
     return ring_access(link, base, target, length, false);
 }
 
-static int ring_read_runs(struct am_link *link, const struct iovec *there, unsigned theirs,
-                          const struct iovec *here, unsigned ours)
+static int ring_copy_runs(struct am_link *link, const struct iovec *there, unsigned theirs,
+                          const struct iovec *here, unsigned ours, bool write)
 {
     struct ring_link *ring = (struct ring_link *)link;
     size_t length = 0;
+    ssize_t copied;
 
     if (link->peer == am_self(link->am) || !ring_reaches(ring) ||
-        segment_find(ring, (uintptr_t)there->iov_base, there->iov_len))
+        (write ? !ring_may_write(ring)
+               : segment_find(ring, (uintptr_t)there->iov_base, there->iov_len) != NULL))
         return -EOPNOTSUPP;
     for (unsigned i = 0; i < ours; i++)
         length += here[i].iov_len;
     ring_transport(link->am->ring)->copied++;
+    copied = write ? process_vm_writev((pid_t)ring->pid, here, ours, there, theirs, 0)
+                   : process_vm_readv((pid_t)ring->pid, here, ours, there, theirs, 0);
     /* Less than all: there is no such memory, or it is more than one call copies, or the peer has gone. One by one, that shows. */
-    return process_vm_readv((pid_t)ring->pid, here, ours, there, theirs, 0) == (ssize_t)length
-               ? 0
-               : -EOPNOTSUPP;
+    return copied == (ssize_t)length ? 0 : -EOPNOTSUPP;
 }
 
 static int ring_write(struct am_link *link, uint64_t base, const void *source, size_t length)
@@ -395,7 +397,7 @@ static const struct am_link_ops ring_link_ops = {
     .send = ring_send,
     .read = ring_read,
     .write = ring_write,
-    .read_runs = ring_read_runs,
+    .copy_runs = ring_copy_runs,
     .chunk = RING_CHUNK,
     .moved = ring_moved,
     .describe = ring_describe,

@@ -681,15 +681,16 @@ START_TEST(nobody_has_us_write_where_he_likes)
     gets_alone(BIG, 70000, AM_READ | AM_ATTENDED);
     for (int i = 0; i < 3; i++) {
         unsigned access = i == 1 ? AM_READ : AM_READ | AM_ATTENDED;
-        uint64_t args[] = {0, 0, 40000, UINT32_MAX, (uintptr_t)near};
-        struct am_header header = {.handler = CORE_GET, .flags = 5};
+        uint64_t args[] = {0, 0, 40000, UINT32_MAX};
+        struct iovec run = {near, 40000};
+        struct am_header header = {.length = sizeof(run), .handler = CORE_GET, .flags = 4};
 
         memset(near, 2, BIG);
         may_write(1, i == 0 ? WRITES_UNKNOWN : WRITES);
         owner->peers[0].no_write = false;
         ck_assert_int_eq(am_expose(owner, 0, far, i == 2 ? 5 << 20 : 40000, access, &memory), 0);
         args[0] = (uint32_t)memory.key;
-        ck_assert_int_eq(transfer_deliver(owner, 0, header, args, NULL), 0);
+        ck_assert_int_eq(transfer_deliver(owner, 0, header, args, &run), 0);
         am_poll(owner);
         for (size_t byte = 0; byte < 40000; byte++)
             ck_assert_uint_eq(near[byte], 2);
