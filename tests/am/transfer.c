@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "am/link/ring_private.h"
 #include "am/way.h"
@@ -400,6 +401,27 @@ static bool copied_in_runs(size_t block, size_t length)
     return block == 0 || length <= block || (block >= 4096 && (length + block - 1) / block <= 16);
 }
 
+static void expose_blocks(struct blocks *there, size_t length, unsigned access,
+                          struct am_memory *memory)
+{
+    ck_assert_int_eq(there->block ? am_expose_packed(job.am[1], 0, pack_blocks, run_of_blocks,
+                                                     there, length, access, memory)
+                                  : am_expose(job.am[1], 0, there->base, length, access, memory),
+                     0);
+}
+
+static void get_blocks(const struct am_memory *memory, size_t offset, struct blocks *here,
+                       size_t length)
+{
+    handled = done_count = 0;
+    ck_assert_int_eq(here->block ? am_get_unpacked(job.am[0], 1, memory, offset, unpack_blocks,
+                                                   run_of_blocks, here, length, 9, ping_args, 2,
+                                                   on_done, &done_count)
+                                 : am_get(job.am[0], 1, memory, offset, here->base, length, 9,
+                                          ping_args, 2, on_done, &done_count),
+                     0);
+}
+
 /* From runs, or a row, into others: `length` bytes from `offset` on. */
 static void move_runs(struct blocks there, struct blocks here, size_t length, size_t offset)
 {
@@ -409,22 +431,12 @@ static void move_runs(struct blocks there, struct blocks here, size_t length, si
     struct blocks wanted = {expected + EDGE, here.block};
     struct am_memory memory;
 
-    handled = done_count = 0;
     fill(near, 2);
     memcpy(expected, near, BIG + 2 * EDGE);
     for (size_t i = 0; i < length; i++)
         *block_byte(&wanted, i) = *block_byte(&there, offset + i);
-    ck_assert_int_eq(there.block
-                         ? am_expose_packed(job.am[1], 0, pack_blocks, run_of_blocks, &there,
-                                            offset + length, AM_READ, &memory)
-                         : am_expose(job.am[1], 0, there.base, offset + length, AM_READ, &memory),
-                     0);
-    ck_assert_int_eq(here.block ? am_get_unpacked(job.am[0], 1, &memory, offset, unpack_blocks,
-                                                  run_of_blocks, &here, length, 9, ping_args, 2,
-                                                  on_done, &done_count)
-                                : am_get(job.am[0], 1, &memory, offset, here.base, length, 9,
-                                         ping_args, 2, on_done, &done_count),
-                     0);
+    expose_blocks(&there, offset + length, AM_READ, &memory);
+    get_blocks(&memory, offset, &here, length);
     ck_assert((copies() > before) == (one_copy && copied_in_runs(there.block, offset + length)));
     fixture_settle(&job);
     am_conceal(job.am[1], &memory);
@@ -491,30 +503,22 @@ END_TEST
  * number. Then a row, or runs. */
 START_TEST(what_cannot_be_copied_is_streamed)
 {
-    struct blocks there = {far + EDGE, 5000}, here = {near + EDGE, 5000};
-    bool runs = _i & 2;
+    size_t block = _i & 2 ? 5000 : 0;
+    struct blocks there = {far + EDGE, block}, here = {near + EDGE, block};
     struct am_memory memory;
 
-    ck_assert_int_eq(runs ? am_expose_packed(job.am[1], 0, pack_blocks, run_of_blocks, &there,
-                                             20000, AM_READ, &memory)
-                          : am_expose(job.am[1], 0, far + EDGE, 20000, AM_READ, &memory),
-                     0);
+    expose_blocks(&there, 20000, AM_READ, &memory);
     if (_i & 1)
         ((struct ring_link *)(void *)job.am[0]->peers[1].link)->pid = 0x3fffffff;
     else
         memory.base = 4096;
-    ck_assert_int_eq(runs ? am_get_unpacked(job.am[0], 1, &memory, 0, unpack_blocks, run_of_blocks,
-                                            &here, 20000, 9, ping_args, 2, on_done, &done_count)
-                          : am_get(job.am[0], 1, &memory, 0, near + EDGE, 20000, 9, ping_args, 2,
-                                   on_done, &done_count),
-                     0);
+    get_blocks(&memory, 0, &here, 20000);
     ck_assert_uint_eq(done_count, 0);
     fixture_settle(&job);
     ck_assert_uint_eq(done_count, 1);
     ck_assert_int_eq(done_status, 0);
     for (size_t i = 0; i < 20000; i++)
-        ck_assert(runs ? *block_byte(&here, i) == *block_byte(&there, i)
-                       : near[EDGE + i] == far[EDGE + i]);
+        ck_assert(*block_byte(&here, i) == *block_byte(&there, i));
     am_conceal(job.am[1], &memory);
 }
 END_TEST
@@ -555,55 +559,105 @@ static uint64_t fake_clock(void *unused)
     return now += look_takes;
 }
 
+/* How it lies there and here: in a row, or in blocks of so many bytes; and has the getter memory for all in a row besides? */
+static const struct {
+    size_t there, here;
+    bool beside;
+} lies[] = {{0, 0},        {0, 20000},         {20000, 0},          {20000, 50000},
+            {50000, 4096}, {4096, 4096, true}, {20000, 50000, true}};
+
 /* Each copies half. _i: nothing goes wrong; the getter cannot read, by address or by process; the owner cannot write. */
 START_TEST(two_copy_half_each)
 {
-    static const size_t halved[] = {32768, 50001, 190000};
+    static const size_t halved[] = {32768, 50001, 65000, 190000};
     struct am *am = job.am[0], *owner = job.am[1];
-    bool fails = _i == 3 || _i == 2;
+    int fails = _i % 4;
+    struct blocks there = {far + EDGE, lies[_i / 4].there}, here = {near + EDGE, lies[_i / 4].here};
+    bool row = there.block == 0 && here.block == 0;
 
     am->always_copies = am->slow_clock = false;
+    if (lies[_i / 4].beside) {
+        am->job.beside = calloc(2, sizeof(*am->job.beside));
+        am->job.beside[1] = true;
+    }
     gets_alone(BIG, 70000, AM_READ | AM_ATTENDED);
+    fill(far, 1);
     for (unsigned i = 0; i < 2 * sizeof(halved) / sizeof(*halved); i++) {
         size_t length = halved[i / 2], offset = i % 2 ? 333 : 0;
+        bool fits = copied_in_runs(there.block, offset + length) &&
+                    copied_in_runs(here.block, length);
+        bool measured = !am->peers[1].no_read;
         uint64_t reads = copies(), writes = copies_of(owner);
+        uint8_t *expected = malloc(BIG + 2 * EDGE);
+        struct blocks wanted = {expected + EDGE, here.block};
         struct am_memory memory;
 
         for (unsigned class = 0; class < WAY_CLASSES; class ++)
-            am->peers[1].ways[1].of[class] = (struct way_class){.tried = {4, 4, 4},
-                                                                .cost = {1000, 1000, 1}};
+            am->peers[1].ways[row].of[class] = (struct way_class){.tried = {4, 4, 4},
+                                                                  .cost = {1000, 2000, 1}};
         memset(near, 2, BIG + 2 * EDGE);
-        fill(far, 1);
-        ck_assert_int_eq(
-            am_expose(owner, 0, far + EDGE, offset + length, AM_READ | AM_ATTENDED, &memory), 0);
-        if (_i == 1)
+        memset(expected, 2, BIG + 2 * EDGE);
+        for (size_t byte = 0; byte < length; byte++)
+            *block_byte(&wanted, byte) = *block_byte(&there, offset + byte);
+        expose_blocks(&there, offset + length, AM_READ | AM_ATTENDED, &memory);
+        measured = measured && memory.base != 0;
+        if (fails == 1 && memory.base)
             memory.base = 4096;
-        if (_i > 1)
-            ((struct ring_link *)(void *)(_i == 2 ? am : owner)->peers[_i == 2].link)->pid =
+        if (fails > 1)
+            ((struct ring_link *)(void *)(fails == 2 ? am : owner)->peers[fails == 2].link)->pid =
                 0x3fffffff;
-        handled = done_count = 0;
-        ck_assert_int_eq(am_get(am, 1, &memory, offset, near + EDGE, length, 9, ping_args, 2,
-                                on_done, &done_count),
-                         0);
+        get_blocks(&memory, offset, &here, length);
         ck_assert_uint_eq(done_count, 0);
-        ck_assert_uint_eq(am->streams, am->peers[1].no_read && i ? 0 : 1);
+        ck_assert_uint_eq(am->streams, measured);
         fixture_settle(&job);
         ck_assert_uint_eq(done_count, 1);
         ck_assert_int_eq(done_status, 0);
         ck_assert_uint_eq(handled, 1);
         ck_assert_uint_eq(am->streams, 0);
         ck_assert_uint_eq(am->gets, 0);
-        ck_assert_int_eq(memcmp(near + EDGE, far + EDGE + offset, length), 0);
-        for (size_t byte = 0; byte < EDGE; byte++) {
-            ck_assert_uint_eq(near[byte], 2);
-            ck_assert_uint_eq(near[EDGE + length + byte], 2);
-        }
-        if (!fails)
-            ck_assert_uint_eq(copies_of(owner), writes + 1);
-        if (_i == 0)
-            ck_assert_uint_eq(copies(), reads + 1);
+        ck_assert_int_eq(memcmp(expected, near, BIG + 2 * EDGE), 0);
+        if (fails < 2)
+            ck_assert_uint_eq(copies_of(owner), writes + fits);
+        if (fails == 0) /* the peer's list and its bytes */
+            ck_assert_uint_eq(copies(), reads + (fits ? there.block ? 2 : 1 : 0));
         am_conceal(owner, &memory);
+        free(expected);
     }
+}
+END_TEST
+
+/* The owner writes a MiB at a time; what it cannot write any more it streams, from the beginning. */
+START_TEST(a_write_may_fail_in_the_midst)
+{
+    enum { ALL = 4 << 20 };
+    struct am *am = job.am[0], *owner = job.am[1];
+    uint8_t *source = malloc(ALL);
+    uint8_t *target = mmap(NULL, ALL, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct am_memory memory;
+
+    am->always_copies = am->slow_clock = false;
+    gets_alone(BIG, 70000, AM_READ | AM_ATTENDED);
+    am->peers[1].ways[1].of[WAY_CLASSES - 1] = (struct way_class){.tried = {4, 4, 4},
+                                                                  .cost = {1000, 1000, 1}};
+    for (size_t i = 0; i < ALL; i++)
+        source[i] = (uint8_t)(i * 7 + i / 4096);
+    handled = done_count = 0;
+    am_expose(owner, 0, source, ALL, AM_READ | AM_ATTENDED, &memory);
+    am_get(am, 1, &memory, 0, target, ALL, 9, ping_args, 2, on_done, &done_count);
+    am_poll(owner);
+    ck_assert_int_eq(memcmp(source, target, 3 << 20), 0);
+    ck_assert_uint_eq(target[3 << 20], 0);
+    memset(target + (2 << 20), 0, 1 << 20);
+    mprotect(target + (2 << 20), 2 << 20, PROT_READ);
+    am_poll(owner);
+    mprotect(target + (2 << 20), 2 << 20, PROT_READ | PROT_WRITE);
+    fixture_settle(&job);
+    ck_assert_uint_eq(done_count, 1);
+    ck_assert_int_eq(done_status, 0);
+    ck_assert_uint_eq(handled, 1);
+    ck_assert_int_eq(memcmp(source, target, ALL), 0);
+    munmap(target, ALL);
+    free(source);
 }
 END_TEST
 
@@ -695,6 +749,59 @@ START_TEST(nobody_has_us_write_where_he_likes)
         for (size_t byte = 0; byte < 40000; byte++)
             ck_assert_uint_eq(near[byte], 2);
         am_conceal(owner, &memory);
+    }
+    am_report_down(owner, 0, "it asks for what it has no name for");
+    am_poll(owner);
+}
+END_TEST
+
+/* A list of where to write may lie; its bytes come by a stream then, and what it does not name stays as it is. */
+START_TEST(a_list_of_where_to_write_may_lie)
+{
+    struct am *am = job.am[0], *owner = job.am[1];
+    struct blocks there = {far + EDGE, 20000};
+    const struct {
+        struct iovec runs[3];
+        size_t first, second; /* bytes that are written in either */
+    } cases[] = {
+        {{{near, 20000}, {near + 30000, 19999}}, 0, 0},            /* too little */
+        {{{near, 20000}, {(void *)4096, 20000}}, 20000, 0},        /* not there */
+        {{{(void *)UINTPTR_MAX, SIZE_MAX}}, 0, 0},                 /* more than there can be, */
+        {{{near, 0}, {NULL, SIZE_MAX}, {near, 1}}, 0, 0},          /* and nothing */
+        {{{near, 20000}, {near + 30000, SIZE_MAX}}, 20000, 20000}, /* the rest is not wanted */
+    };
+    uint8_t *expected = malloc(BIG);
+
+    am->always_copies = am->slow_clock = false;
+    gets_alone(BIG, 70000, AM_READ | AM_ATTENDED);
+    for (unsigned i = 0; i < 2 * sizeof(cases) / sizeof(cases[0]); i++) {
+        uint64_t args[] = {0, 333, 40000, UINT32_MAX};
+        struct am_header header = {
+            .length = sizeof(cases[0].runs), .handler = CORE_GET, .flags = 4};
+        struct am_memory memory;
+
+        there.block = i % 2 ? 20000 : 0;
+        memset(near, 2, BIG);
+        memset(expected, 2, BIG);
+        for (size_t byte = 0; byte < cases[i / 2].first; byte++)
+            expected[byte] = *block_byte(&there, 333 + byte);
+        for (size_t byte = 0; byte < cases[i / 2].second; byte++)
+            expected[30000 + byte] = *block_byte(&there, 20333 + byte);
+        expose_blocks(&there, 333 + 40000, AM_READ | AM_ATTENDED, &memory);
+        args[0] = (uint32_t)memory.key;
+        ck_assert_int_eq(transfer_deliver(owner, 0, header, args, cases[i / 2].runs), 0);
+        am_poll(owner);
+        ck_assert_int_eq(memcmp(expected, near, BIG), 0);
+        am_conceal(owner, &memory);
+    }
+    free(expected);
+    for (uint16_t length = 1; length <= 17 * sizeof(struct iovec); length++) {
+        struct am_header header = {.length = length, .handler = CORE_GET, .flags = 4};
+        static const uint8_t nothing[17 * sizeof(struct iovec)];
+        bool list = length % sizeof(struct iovec) == 0 && length <= 16 * sizeof(struct iovec);
+
+        ck_assert_int_eq(transfer_deliver(owner, 0, header, (uint64_t[]){5, 0, 1, 1}, nothing),
+                         list ? 0 : -EPROTO);
     }
     am_report_down(owner, 0, "it asks for what it has no name for");
     am_poll(owner);
@@ -831,10 +938,12 @@ int main(void)
     }
     tcase_add_test(one_copy, a_list_of_runs_may_lie);
     tcase_add_loop_test(one_copy, what_cannot_be_copied_is_streamed, 0, 4);
-    tcase_add_loop_test(one_copy, two_copy_half_each, 0, 4);
+    tcase_add_loop_test(one_copy, two_copy_half_each, 0, (int)(4 * sizeof(lies) / sizeof(lies[0])));
+    tcase_add_test(one_copy, a_write_may_fail_in_the_midst);
     tcase_add_test(one_copy, half_a_copy_ends_with_its_owner);
     tcase_add_exit_test(one_copy, an_owner_that_is_still_there, 1);
     tcase_add_test(one_copy, nobody_has_us_write_where_he_likes);
+    tcase_add_test(one_copy, a_list_of_where_to_write_may_lie);
     tcase_add_test(one_copy, streams_at_once_share_the_time);
     tcase_add_test(mediums, the_owner_refuses);
     tcase_add_loop_test(mediums, a_peer_that_is_found_dead, 0, 2);
