@@ -12,8 +12,8 @@ enum {
     SMALL = 4096, /* bytes: the first class is below */
     TRIES = 4,    /* of each way at first, in turn: first ones are slow, for the caches are cold */
     /* Later a slower way is tried again after so many gets, times how many times slower it was (this at most): that costs less than
-     * a PERIOD-th of the time. */
-    PERIOD = 64,
+     * a PERIOD-th of the time, and in an exchange as much again, for the other waits meanwhile. */
+    PERIOD = 512,
     MOST_TIMES = 256,
     AGAIN = PERIOD * MOST_TIMES, /* gets after which it is tried in any case */
     /* A cost follows what is measured by this part of the difference. No more than twice the cost is believed: a process loses its

@@ -20,7 +20,7 @@ struct ways {
     struct way_class {
         uint32_t cost[WAYS];  /* ps a byte; 0: not known */
         uint8_t tried[WAYS];  /* at first: how many gets were measured, */
-        uint16_t since[WAYS]; /* and how many have gone other ways since */
+        uint32_t since[WAYS]; /* and how many have gone other ways since */
     } of[WAY_CLASSES];
 };
 
