@@ -5,6 +5,7 @@
 #ifndef COLL_ALGORITHMS_H
 #define COLL_ALGORITHMS_H
 
+#include "mpi-shim/coll/blocks.h"
 #include "mpi-shim/coll/choose.h"
 #include "mpi-shim/coll/coll.h"
 #include "mpi-shim/coll/nodes.h"
@@ -53,14 +54,11 @@ int allreduce_ring(void *buffer, size_t count, struct datatype *type, struct op 
 
 /* `recv` has this process's block in its place. Blocks begin at `displacements` (in extents), or one behind
  * the other where that is NULL. */
-int allgather_ring(void *recv, const int *counts, const int *displacements, size_t count,
-                   struct datatype *type, struct comm *comm);
+int allgather_ring(const struct blocks *result, struct comm *comm);
 int allgather_bruck(void *recv, size_t count, struct datatype *type, struct comm *comm);
 
 /* The same, and it puts this process's block in its place itself, unless that is IN_PLACE. */
-int allgather_linear(const void *send, size_t send_count, struct datatype *send_type, void *recv,
-                     const int *counts, const int *displacements, size_t count,
-                     struct datatype *type, struct comm *comm);
+int allgather_linear(const struct block *send, const struct blocks *result, struct comm *comm);
 
 /* Blocks of one size in each direction; not in place. */
 int alltoall_bruck(const void *send, size_t send_count, struct datatype *send_type, void *recv,

@@ -8,8 +8,7 @@
 #include "mpi-shim/coll/algorithms.h"
 #include "mpi-shim/coll/tags.h"
 
-int allgather_ring(void *recv, const int *counts, const int *displacements, size_t count,
-                   struct datatype *type, struct comm *comm)
+int allgather_ring(const struct blocks *result, struct comm *comm)
 {
     int size = comm->size;
     int next = comm->rank + 1 == size ? 0 : comm->rank + 1;
@@ -18,13 +17,10 @@ int allgather_ring(void *recv, const int *counts, const int *displacements, size
 
     for (int round = 1; round < size && !error; round++) {
         int get = have == 0 ? size - 1 : have - 1;
-        ptrdiff_t from = displacements ? displacements[have] : (ptrdiff_t)count * have;
-        ptrdiff_t to = displacements ? displacements[get] : (ptrdiff_t)count * get;
+        struct block out = block_of(result, have), in = block_of(result, get);
 
-        error = coll_sendrecv(
-            (char *)recv + from * type->extent, counts ? (size_t)counts[have] : count, type, next,
-            (char *)recv + to * type->extent, counts ? (size_t)counts[get] : count, type, previous,
-            TAG_ALLGATHER, comm);
+        error = coll_sendrecv(out.at, out.count, out.type, next, in.at, in.count, in.type, previous,
+                              TAG_ALLGATHER, comm);
         have = get;
     }
     return error;

@@ -13,27 +13,6 @@
 
 #include <stdlib.h>
 
-/* How the blocks of one side lie. Byte displacements and types of their own for alltoallw. */
-struct blocks {
-    char *base;
-    size_t count;
-    struct datatype *type;
-    const int *counts;
-    const int *displacements;
-    struct datatype *const *types;
-};
-
-static char *block_at(const struct blocks *blocks, int rank, size_t *count, struct datatype **type)
-{
-    *count = blocks->counts ? (size_t)blocks->counts[rank] : blocks->count;
-    *type = blocks->types ? blocks->types[rank] : blocks->type;
-    if (blocks->types)
-        return blocks->base + blocks->displacements[rank];
-    if (blocks->displacements)
-        return blocks->base + (ptrdiff_t)blocks->displacements[rank] * blocks->type->extent;
-    return blocks->base + (ptrdiff_t)blocks->count * rank * blocks->type->extent;
-}
-
 /* Exchange block for block with each other process; both must come to each other in the same round. */
 static int exchange_in_place(const struct blocks *blocks, struct comm *comm)
 {
@@ -41,12 +20,11 @@ static int exchange_in_place(const struct blocks *blocks, struct comm *comm)
 
     for (int round = 0; round < size && !error; round++) {
         int peer = (round - comm->rank + size) % size;
-        struct datatype *type;
-        size_t count;
-        char *at = block_at(blocks, peer, &count, &type);
+        struct block block = block_of(blocks, peer);
 
         if (peer != comm->rank)
-            error = coll_sendrecv_replace(at, count, type, peer, TAG_ALLTOALL, comm);
+            error = coll_sendrecv_replace(block.at, block.count, block.type, peer, TAG_ALLTOALL,
+                                          comm);
     }
     return error;
 }
@@ -54,56 +32,53 @@ static int exchange_in_place(const struct blocks *blocks, struct comm *comm)
 /* What a process gives to itself. */
 static int exchange_own(const struct blocks *send, const struct blocks *recv, struct comm *comm)
 {
-    struct datatype *send_type, *recv_type;
-    size_t send_count, recv_count;
-    char *out = block_at(send, comm->rank, &send_count, &send_type);
-    char *in = block_at(recv, comm->rank, &recv_count, &recv_type);
+    struct block from = block_of(send, comm->rank), to = block_of(recv, comm->rank);
 
-    return own_block(out, send_count, send_type, in, recv_count, recv_type, TAG_ALLTOALL, comm);
+    return own_block(&from, &to, TAG_ALLTOALL, comm);
 }
 
 static int exchange_at_once(const struct blocks *send, const struct blocks *recv, struct comm *comm)
 {
-    int size = comm->size, rank = comm->rank, started = 0, error = 0, waited;
-    struct request **requests = memory_get(2 * (size_t)size * sizeof(struct request *));
-    struct datatype *type;
-    size_t count;
+    int size = comm->size, rank = comm->rank, started = 0, error, waited;
+    struct request **requests = memory_get_raw(2 * (size_t)size * sizeof(struct request *));
 
-    for (int round = 1; round < size && !error; round++) {
+    for (int round = 1; round < size; round++) {
         int from = rank - round < 0 ? rank - round + size : rank - round;
-        char *at = block_at(recv, from, &count, &type);
+        struct block in = block_of(recv, from);
 
-        error = coll_recv_start(at, count, type, from, TAG_ALLTOALL, comm, &requests[started++]);
+        coll_recv_start(in.at, in.count, in.type, from, TAG_ALLTOALL, comm, &requests[started++]);
     }
-    for (int round = 1; round < size && !error; round++) {
+    for (int round = 1; round < size; round++) {
         int to = rank + round >= size ? rank + round - size : rank + round;
-        char *at = block_at(send, to, &count, &type);
+        struct block out = block_of(send, to);
 
-        error = coll_send_start(at, count, type, to, TAG_ALLTOALL, comm, &requests[started++]);
+        coll_send_start(out.at, out.count, out.type, to, TAG_ALLTOALL, comm, &requests[started++]);
     }
-    if (!error)
-        error = exchange_own(send, recv, comm);
+    error = exchange_own(send, recv, comm);
     waited = coll_waitall(started, requests);
     free(requests);
     return error ? error : waited;
 }
 
+static int exchange_two(const struct blocks *send, const struct blocks *recv, struct comm *comm)
+{
+    struct block out = block_of(send, !comm->rank), in = block_of(recv, !comm->rank);
+    struct block from = block_of(send, comm->rank), to = block_of(recv, comm->rank);
+
+    return exchange_with_other(&out, &in, &from, &to, TAG_ALLTOALL, comm);
+}
+
 static int exchange(const struct blocks *send, const struct blocks *recv, struct comm *comm)
 {
-    int size = comm->size, error = 0;
-    int own = exchange_own(send, recv, comm); /* the others wait for their parts all the same */
+    int size = comm->size, rank = comm->rank, error = 0, own;
 
+    own = exchange_own(send, recv, comm); /* the others wait for their parts all the same */
     for (int round = 1; round < size && !error; round++) {
-        int to = comm->rank + round, from = comm->rank - round;
-        struct datatype *send_type, *recv_type;
-        size_t send_count, recv_count;
-        char *out, *in;
+        int to = rank + round >= size ? rank + round - size : rank + round;
+        int from = rank - round < 0 ? rank - round + size : rank - round;
+        struct block out = block_of(send, to), in = block_of(recv, from);
 
-        to = to >= size ? to - size : to;
-        from = from < 0 ? from + size : from;
-        out = block_at(send, to, &send_count, &send_type);
-        in = block_at(recv, from, &recv_count, &recv_type);
-        error = coll_sendrecv(out, send_count, send_type, to, in, recv_count, recv_type, from,
+        error = coll_sendrecv(out.at, out.count, out.type, to, in.at, in.count, in.type, from,
                               TAG_ALLTOALL, comm);
     }
     return own ? own : error;
@@ -112,8 +87,8 @@ static int exchange(const struct blocks *send, const struct blocks *recv, struct
 int coll_alltoall(const void *send, size_t send_count, struct datatype *send_type, void *recv,
                   size_t recv_count, struct datatype *recv_type, struct comm *comm)
 {
-    struct blocks out = {.base = (char *)(uintptr_t)send, .count = send_count, .type = send_type};
-    struct blocks in = {.base = recv, .count = recv_count, .type = recv_type};
+    struct blocks out = blocks_equal(send, send_count, send_type);
+    struct blocks in = blocks_equal(recv, recv_count, recv_type);
 
     if (unlikely(comm->remote))
         return inter_alltoall(send, send_count, send_type, recv, recv_count, recv_type, comm);
@@ -125,7 +100,7 @@ int coll_alltoall(const void *send, size_t send_count, struct datatype *send_typ
     case ALGORITHM_LINEAR:
         return exchange_at_once(&out, &in, comm);
     default:
-        return exchange(&out, &in, comm);
+        return (comm->size == 2 ? exchange_two : exchange)(&out, &in, comm);
     }
 }
 
@@ -134,21 +109,15 @@ static int exchange_varying(const struct blocks *send, const struct blocks *recv
 {
     if (coll_choose(COLL_ALLTOALL, comm, 0) == ALGORITHM_LINEAR)
         return exchange_at_once(send, recv, comm);
-    return exchange(send, recv, comm);
+    return (comm->size == 2 ? exchange_two : exchange)(send, recv, comm);
 }
 
 int coll_alltoallv(const void *send, const int *send_counts, const int *send_displacements,
                    struct datatype *send_type, void *recv, const int *recv_counts,
                    const int *recv_displacements, struct datatype *recv_type, struct comm *comm)
 {
-    struct blocks out = {.base = (char *)(uintptr_t)send,
-                         .type = send_type,
-                         .counts = send_counts,
-                         .displacements = send_displacements};
-    struct blocks in = {.base = recv,
-                        .type = recv_type,
-                        .counts = recv_counts,
-                        .displacements = recv_displacements};
+    struct blocks out = blocks_placed(send, send_counts, send_displacements, send_type);
+    struct blocks in = blocks_placed(recv, recv_counts, recv_displacements, recv_type);
 
     if (unlikely(comm->remote))
         return inter_alltoallv(send, send_counts, send_displacements, send_type, recv, recv_counts,
@@ -161,14 +130,8 @@ int coll_alltoallw(const void *send, const int *send_counts, const int *send_dis
                    const int *recv_displacements, struct datatype *const *recv_types,
                    struct comm *comm)
 {
-    struct blocks out = {.base = (char *)(uintptr_t)send,
-                         .types = send_types,
-                         .counts = send_counts,
-                         .displacements = send_displacements};
-    struct blocks in = {.base = recv,
-                        .types = recv_types,
-                        .counts = recv_counts,
-                        .displacements = recv_displacements};
+    struct blocks out = blocks_typed(send, send_counts, send_displacements, send_types);
+    struct blocks in = blocks_typed(recv, recv_counts, recv_displacements, recv_types);
 
     if (unlikely(comm->remote))
         return inter_alltoallw(send, send_counts, send_displacements, send_types, recv, recv_counts,

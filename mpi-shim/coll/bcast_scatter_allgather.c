@@ -17,6 +17,7 @@ int bcast_scatter_allgather(void *buffer, size_t count, struct datatype *type, i
     char *packed = type->dense ? NULL : memory_get_raw(bytes);
     char *data = packed ? packed : (char *)buffer + type->true_lb;
     size_t rest = bytes - each * (size_t)comm->size;
+    struct blocks blocks = blocks_equal(data, each, &datatype_bytes);
     char *own = data + each * (size_t)comm->rank;
     int error;
 
@@ -25,7 +26,7 @@ int bcast_scatter_allgather(void *buffer, size_t count, struct datatype *type, i
     error = coll_scatter(data, each, &datatype_bytes, comm->rank == root ? IN_PLACE : own, each,
                          &datatype_bytes, root, comm);
     if (!error)
-        error = allgather_ring(data, NULL, NULL, each, &datatype_bytes, comm);
+        error = allgather_ring(&blocks, comm);
     if (!error && rest)
         error = bcast_binomial(data + bytes - rest, rest, &datatype_bytes, root, comm);
     if (packed && comm->rank != root && !error)

@@ -30,15 +30,36 @@ int block_copy(const void *from, size_t from_count, const struct datatype *from_
     return likely(sent == room) ? 0 : sent > room ? ERR_TRUNCATE : ERR_COUNT;
 }
 
-int own_block(const void *send, size_t send_count, struct datatype *send_type, void *recv,
-              size_t recv_count, struct datatype *recv_type, int tag, struct comm *comm)
+int own_block(const struct block *from, const struct block *to, int tag, struct comm *comm)
 {
-    size_t length = send_count * send_type->size;
+    size_t length = from->count * from->type->size;
 
-    if (unlikely(length != recv_count * recv_type->size))
-        return coll_sendrecv(send, send_count, send_type, comm->rank, recv, recv_count, recv_type,
-                             comm->rank, tag, comm);
-    return length ? block_copy(send, send_count, send_type, recv, recv_count, recv_type) : 0;
+    if (unlikely(length != to->count * to->type->size))
+        return coll_sendrecv(from->at, from->count, from->type, comm->rank, to->at, to->count,
+                             to->type, comm->rank, tag, comm);
+    if (length == 0 || from->at == to->at)
+        return 0;
+    return block_copy(from->at, from->count, from->type, to->at, to->count, to->type);
+}
+
+int exchange_with_other(const struct block *out, const struct block *in, const struct block *from,
+                        const struct block *to, int tag, struct comm *comm)
+{
+    int other = !comm->rank, error, own, sent = 0;
+    struct request *receive, *send;
+
+    if (likely(out->count * out->type->size <= core.eager)) {
+        error = coll_sendrecv(out->at, out->count, out->type, other, in->at, in->count, in->type,
+                              other, tag, comm);
+        own = own_block(from, to, tag, comm);
+    } else {
+        coll_recv_start(in->at, in->count, in->type, other, tag, comm, &receive);
+        coll_send_start(out->at, out->count, out->type, other, tag, comm, &send);
+        error = coll_waitall(1, &receive);
+        own = own_block(from, to, tag, comm); /* while the other may still copy ours */
+        sent = coll_waitall(1, &send);
+    }
+    return error ? error : own ? own : sent;
 }
 
 struct shared shared_begin(const void *buffer, size_t count, struct datatype *type,

@@ -13,55 +13,36 @@
 
 #include <stdlib.h>
 
-/* What the root gets, and where. */
-struct gathered {
-    char *at;
-    const int *counts, *displacements; /* NULL: `count` of each, in a row */
-    size_t count;
-    struct datatype *type;
-};
-
-static char *place_of(const struct gathered *all, int rank)
+static int own_part(const struct block *own, const struct blocks *all, struct comm *comm)
 {
-    ptrdiff_t place = all->displacements ? all->displacements[rank] : (ptrdiff_t)all->count * rank;
+    struct block place = block_of(all, comm->rank);
 
-    return all->at + place * all->type->extent;
+    return own->at == IN_PLACE ? 0 : own_block(own, &place, TAG_GATHER, comm);
 }
 
-static size_t count_of(const struct gathered *all, int rank)
-{
-    return all->counts ? (size_t)all->counts[rank] : all->count;
-}
-
-static int own_part(const void *send, size_t count, struct datatype *type,
-                    const struct gathered *all, int root, struct comm *comm)
-{
-    return send == IN_PLACE ? 0
-                            : own_block(send, count, type, place_of(all, root), count_of(all, root),
-                                        all->type, TAG_GATHER, comm);
-}
-
-static int gather(const void *send, size_t send_count, struct datatype *send_type,
-                  const struct gathered *all, int root, struct comm *comm)
+static int gather(const struct block *own, const struct blocks *all, int root, struct comm *comm)
 {
     struct request **requests;
-    int started = 0, error = 0, waited;
+    int started = 0, error, waited;
 
     if (comm->rank != root)
-        return coll_offer(send, send_count, send_type, root, TAG_GATHER, comm);
+        return coll_offer(own->at, own->count, own->type, root, TAG_GATHER, comm);
     if (comm->size == 2) {
-        error = own_part(send, send_count, send_type, all, root, comm);
-        waited = coll_recv(place_of(all, 1 - root), count_of(all, 1 - root), all->type, 1 - root,
-                           TAG_GATHER, comm);
+        struct block other = block_of(all, 1 - root);
+
+        error = own_part(own, all, comm);
+        waited = coll_recv(other.at, other.count, other.type, 1 - root, TAG_GATHER, comm);
         return error ? error : waited;
     }
-    requests = memory_get((size_t)comm->size * sizeof(struct request *));
-    for (int i = 0; i < comm->size && !error; i++)
+    requests = memory_get_raw((size_t)comm->size * sizeof(struct request *));
+    for (int i = 0; i < comm->size; i++) {
+        struct block block = block_of(all, i);
+
         if (i != root)
-            error = coll_recv_start(place_of(all, i), count_of(all, i), all->type, i, TAG_GATHER,
-                                    comm, &requests[started++]);
-    if (!error) /* while the others come to send */
-        error = own_part(send, send_count, send_type, all, root, comm);
+            coll_recv_start(block.at, block.count, block.type, i, TAG_GATHER, comm,
+                            &requests[started++]);
+    }
+    error = own_part(own, all, comm); /* while the others come to send */
     waited = coll_waitall(started, requests);
     free(requests);
     return error ? error : waited;
@@ -71,6 +52,8 @@ int coll_gather(const void *send, size_t send_count, struct datatype *send_type,
                 size_t recv_count, struct datatype *recv_type, int root, struct comm *comm)
 {
     size_t bytes = comm->rank == root ? recv_count * recv_type->size : send_count * send_type->size;
+    struct blocks all = blocks_equal(recv, recv_count, recv_type);
+    struct block own = block_at(send, send_count, send_type);
 
     if (unlikely(comm->remote))
         return inter_gather(send, send_count, send_type, recv, recv_count, NULL, NULL, recv_type,
@@ -78,18 +61,18 @@ int coll_gather(const void *send, size_t send_count, struct datatype *send_type,
     if (comm->size > 1 && coll_choose(COLL_GATHER, comm, bytes) == ALGORITHM_BINOMIAL)
         return gather_binomial(send, send_count, send_type, recv, recv_count, recv_type, root,
                                comm);
-    return gather(send, send_count, send_type,
-                  &(struct gathered){.at = recv, .count = recv_count, .type = recv_type}, root,
-                  comm);
+    return gather(&own, &all, root, comm);
 }
 
 int coll_gatherv(const void *send, size_t send_count, struct datatype *send_type, void *recv,
                  const int *recv_counts, const int *displacements, struct datatype *recv_type,
                  int root, struct comm *comm)
 {
+    struct blocks all = blocks_placed(recv, recv_counts, displacements, recv_type);
+    struct block own = block_at(send, send_count, send_type);
+
     if (unlikely(comm->remote))
         return inter_gather(send, send_count, send_type, recv, 0, recv_counts, displacements,
                             recv_type, root, comm);
-    return gather(send, send_count, send_type,
-                  &(struct gathered){recv, recv_counts, displacements, 0, recv_type}, root, comm);
+    return gather(&own, &all, root, comm);
 }

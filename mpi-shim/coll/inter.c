@@ -8,6 +8,7 @@
  */
 #include <stdlib.h>
 
+#include "mpi-shim/coll/blocks.h"
 #include "mpi-shim/coll/inter.h"
 #include "mpi-shim/coll/scratch.h"
 #include "mpi-shim/coll/tags.h"
@@ -121,39 +122,12 @@ int inter_reduce_scatter_block(const void *send, void *recv, size_t count, struc
 
 /* ---- blocks ------------------------------------------------------------------------------------- */
 
-/* One block for each rank of the other group, as the operation describes them. */
-struct blocks {
-    char *base;
-    size_t count;
-    struct datatype *type;
-    const int *counts;
-    const int *displacements; /* in extents of the type, in bytes where there are `types` */
-    struct datatype *const *types;
-    bool one; /* the same for all */
-};
-
-static char *block_at(const struct blocks *blocks, int rank, size_t *count, struct datatype **type)
-{
-    *count = blocks->counts ? (size_t)blocks->counts[rank] : blocks->count;
-    *type = blocks->types ? blocks->types[rank] : blocks->type;
-    if (blocks->one)
-        return blocks->base;
-    if (blocks->types)
-        return blocks->base + blocks->displacements[rank];
-    if (blocks->displacements)
-        return blocks->base + (ptrdiff_t)blocks->displacements[rank] * blocks->type->extent;
-    return blocks->base + (ptrdiff_t)blocks->count * rank * blocks->type->extent;
-}
-
 int inter_gather(const void *send, size_t send_count, struct datatype *send_type, void *recv,
                  size_t recv_count, const int *recv_counts, const int *displacements,
                  struct datatype *recv_type, int root, struct comm *comm)
 {
-    struct blocks in = {.base = recv,
-                        .count = recv_count,
-                        .type = recv_type,
-                        .counts = recv_counts,
-                        .displacements = displacements};
+    struct blocks in = recv_counts ? blocks_placed(recv, recv_counts, displacements, recv_type)
+                                   : blocks_equal(recv, recv_count, recv_type);
     struct request **requests;
     int error;
 
@@ -163,11 +137,9 @@ int inter_gather(const void *send, size_t send_count, struct datatype *send_type
         return coll_send(send, send_count, send_type, root, TAG_GATHER, comm);
     requests = memory_get((size_t)comm->peers * sizeof(struct request *));
     for (int i = 0; i < comm->peers; i++) {
-        struct datatype *type;
-        size_t count;
-        char *at = block_at(&in, i, &count, &type);
+        struct block block = block_of(&in, i);
 
-        coll_recv_start(at, count, type, i, TAG_GATHER, comm, &requests[i]);
+        coll_recv_start(block.at, block.count, block.type, i, TAG_GATHER, comm, &requests[i]);
     }
     error = coll_waitall(comm->peers, requests);
     free(requests);
@@ -178,11 +150,8 @@ int inter_scatter(const void *send, size_t send_count, const int *send_counts,
                   const int *displacements, struct datatype *send_type, void *recv,
                   size_t recv_count, struct datatype *recv_type, int root, struct comm *comm)
 {
-    struct blocks out = {.base = (char *)(uintptr_t)send,
-                         .count = send_count,
-                         .type = send_type,
-                         .counts = send_counts,
-                         .displacements = displacements};
+    struct blocks out = send_counts ? blocks_placed(send, send_counts, displacements, send_type)
+                                    : blocks_equal(send, send_count, send_type);
     int error = 0;
 
     if (root == PROC_NULL)
@@ -190,11 +159,9 @@ int inter_scatter(const void *send, size_t send_count, const int *send_counts,
     if (root != ROOT)
         return coll_recv(recv, recv_count, recv_type, root, TAG_SCATTER, comm);
     for (int i = 0; i < comm->peers && !error; i++) {
-        struct datatype *type;
-        size_t count;
-        char *at = block_at(&out, i, &count, &type);
+        struct block block = block_of(&out, i);
 
-        error = coll_send(at, count, type, i, TAG_SCATTER, comm);
+        error = coll_send(block.at, block.count, block.type, i, TAG_SCATTER, comm);
     }
     return error;
 }
@@ -208,18 +175,16 @@ static int exchange(const struct blocks *out, const struct blocks *in, int tag, 
     for (int round = 0; round < ranks && !error; round++) {
         int to = (comm->rank + round) % ranks, from = (comm->rank - round + ranks) % ranks;
         struct request *request;
-        struct datatype *type;
-        size_t count;
+        struct block block;
         int waited = 0;
-        char *at;
 
         if (from < comm->peers) {
-            at = block_at(in, from, &count, &type);
-            coll_recv_start(at, count, type, from, tag, comm, &request);
+            block = block_of(in, from);
+            coll_recv_start(block.at, block.count, block.type, from, tag, comm, &request);
         }
         if (to < comm->peers) {
-            at = block_at(out, to, &count, &type);
-            error = coll_send(at, count, type, to, tag, comm);
+            block = block_of(out, to);
+            error = coll_send(block.at, block.count, block.type, to, tag, comm);
         }
         if (from < comm->peers)
             waited = coll_waitall(1, &request);
@@ -232,22 +197,19 @@ int inter_allgather(const void *send, size_t send_count, struct datatype *send_t
                     size_t recv_count, const int *recv_counts, const int *displacements,
                     struct datatype *recv_type, struct comm *comm)
 {
-    struct blocks out = {
-        .base = (char *)(uintptr_t)send, .count = send_count, .type = send_type, .one = true};
-    struct blocks in = {.base = recv,
-                        .count = recv_count,
-                        .type = recv_type,
-                        .counts = recv_counts,
-                        .displacements = displacements};
+    struct blocks out = blocks_equal(send, send_count, send_type);
+    struct blocks in = recv_counts ? blocks_placed(recv, recv_counts, displacements, recv_type)
+                                   : blocks_equal(recv, recv_count, recv_type);
 
+    out.one = true;
     return exchange(&out, &in, TAG_ALLGATHER, comm);
 }
 
 int inter_alltoall(const void *send, size_t send_count, struct datatype *send_type, void *recv,
                    size_t recv_count, struct datatype *recv_type, struct comm *comm)
 {
-    struct blocks out = {.base = (char *)(uintptr_t)send, .count = send_count, .type = send_type};
-    struct blocks in = {.base = recv, .count = recv_count, .type = recv_type};
+    struct blocks out = blocks_equal(send, send_count, send_type);
+    struct blocks in = blocks_equal(recv, recv_count, recv_type);
 
     return exchange(&out, &in, TAG_ALLTOALL, comm);
 }
@@ -256,14 +218,8 @@ int inter_alltoallv(const void *send, const int *send_counts, const int *send_di
                     struct datatype *send_type, void *recv, const int *recv_counts,
                     const int *recv_displacements, struct datatype *recv_type, struct comm *comm)
 {
-    struct blocks out = {.base = (char *)(uintptr_t)send,
-                         .type = send_type,
-                         .counts = send_counts,
-                         .displacements = send_displacements};
-    struct blocks in = {.base = recv,
-                        .type = recv_type,
-                        .counts = recv_counts,
-                        .displacements = recv_displacements};
+    struct blocks out = blocks_placed(send, send_counts, send_displacements, send_type);
+    struct blocks in = blocks_placed(recv, recv_counts, recv_displacements, recv_type);
 
     return exchange(&out, &in, TAG_ALLTOALL, comm);
 }
@@ -273,14 +229,8 @@ int inter_alltoallw(const void *send, const int *send_counts, const int *send_di
                     const int *recv_displacements, struct datatype *const *recv_types,
                     struct comm *comm)
 {
-    struct blocks out = {.base = (char *)(uintptr_t)send,
-                         .types = send_types,
-                         .counts = send_counts,
-                         .displacements = send_displacements};
-    struct blocks in = {.base = recv,
-                        .types = recv_types,
-                        .counts = recv_counts,
-                        .displacements = recv_displacements};
+    struct blocks out = blocks_typed(send, send_counts, send_displacements, send_types);
+    struct blocks in = blocks_typed(recv, recv_counts, recv_displacements, recv_types);
 
     return exchange(&out, &in, TAG_ALLTOALL, comm);
 }

@@ -8,73 +8,8 @@
 #ifndef COLL_PLAN_H
 #define COLL_PLAN_H
 
+#include "mpi-shim/coll/blocks.h"
 #include "mpi-shim/coll/schedule.h"
-
-/* How the blocks of a buffer lie, one for each process or neighbour. */
-struct blocks {
-    char *base;
-    size_t count;                  /* of each, one behind the other; or */
-    const int *counts;             /* of block i, which begins */
-    const int *displacements;      /* so many extents behind `base`; with `types`, bytes */
-    const ptrdiff_t *addresses;    /* or so many bytes */
-    struct datatype *type;         /* of all, or */
-    struct datatype *const *types; /* of block i */
-};
-
-static inline struct blocks blocks_equal(const void *base, int count, struct datatype *type)
-{
-    return (struct blocks){.base = (char *)(uintptr_t)base, .count = (size_t)count, .type = type};
-}
-
-static inline struct blocks blocks_placed(const void *base, const int *counts,
-                                          const int *displacements, struct datatype *type)
-{
-    return (struct blocks){.base = (char *)(uintptr_t)base,
-                           .counts = counts,
-                           .displacements = displacements,
-                           .type = type};
-}
-
-static inline struct blocks blocks_typed(const void *base, const int *counts,
-                                         const int *displacements, struct datatype *const *types)
-{
-    return (struct blocks){.base = (char *)(uintptr_t)base,
-                           .counts = counts,
-                           .displacements = displacements,
-                           .types = types};
-}
-
-static inline struct blocks blocks_addressed(const void *base, const int *counts,
-                                             const ptrdiff_t *addresses,
-                                             struct datatype *const *types)
-{
-    return (struct blocks){
-        .base = (char *)(uintptr_t)base, .counts = counts, .addresses = addresses, .types = types};
-}
-
-/* One of them. */
-struct block {
-    char *at;
-    size_t count;
-    struct datatype *type;
-};
-
-static inline struct block block_of(const struct blocks *blocks, int i)
-{
-    struct block block = {.at = blocks->base,
-                          .count = blocks->counts ? (size_t)blocks->counts[i] : blocks->count,
-                          .type = blocks->types ? blocks->types[i] : blocks->type};
-
-    if (blocks->addresses)
-        block.at += blocks->addresses[i];
-    else if (blocks->types)
-        block.at += blocks->displacements[i];
-    else if (blocks->displacements)
-        block.at += blocks->displacements[i] * block.type->extent;
-    else
-        block.at += (ptrdiff_t)block.count * i * block.type->extent;
-    return block;
-}
 
 static inline void schedule_send_block(struct schedule *schedule, struct block block, int dest,
                                        struct comm *comm)

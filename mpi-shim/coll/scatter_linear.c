@@ -12,34 +12,26 @@
 
 #include <stdlib.h>
 
-static int scatter(const void *send, const int *counts, const int *displacements, size_t count,
-                   struct datatype *send_type, void *recv, size_t recv_count,
-                   struct datatype *recv_type, int root, struct comm *comm)
+static int scatter(const struct blocks *all, const struct block *own, int root, struct comm *comm)
 {
     struct request **requests;
     int started = 0, error = 0, waited;
-    const void *own = NULL;
-    size_t own_count = 0;
 
     if (comm->rank != root)
-        return coll_recv(recv, recv_count, recv_type, root, TAG_SCATTER, comm);
-    requests = memory_get((size_t)comm->size * sizeof(struct request *));
-    for (int i = 0; i < comm->size && !error; i++) {
-        ptrdiff_t place = displacements ? displacements[i] : (ptrdiff_t)count * i;
-        const char *at = (const char *)send + place * send_type->extent;
-        size_t elements = counts ? (size_t)counts[i] : count;
+        return coll_recv(own->at, own->count, own->type, root, TAG_SCATTER, comm);
+    requests = memory_get_raw((size_t)comm->size * sizeof(struct request *));
+    for (int i = 0; i < comm->size; i++) {
+        struct block block = block_of(all, i);
 
-        if (i != root) {
-            error = coll_offer_start(at, elements, send_type, i, TAG_SCATTER, comm,
-                                     &requests[started++]);
-        } else {
-            own = at;
-            own_count = elements;
-        }
+        if (i != root)
+            coll_offer_start(block.at, block.count, block.type, i, TAG_SCATTER, comm,
+                             &requests[started++]);
     }
-    if (!error && recv != IN_PLACE) /* while the others receive */
-        error = own_block(own, own_count, send_type, recv, recv_count, recv_type, TAG_SCATTER,
-                          comm);
+    if (own->at != IN_PLACE) { /* while the others receive */
+        struct block from = block_of(all, root);
+
+        error = own_block(&from, own, TAG_SCATTER, comm);
+    }
     waited = coll_waitall(started, requests);
     free(requests);
     return error ? error : waited;
@@ -49,6 +41,8 @@ int coll_scatter(const void *send, size_t send_count, struct datatype *send_type
                  size_t recv_count, struct datatype *recv_type, int root, struct comm *comm)
 {
     size_t bytes = comm->rank == root ? send_count * send_type->size : recv_count * recv_type->size;
+    struct blocks all = blocks_equal(send, send_count, send_type);
+    struct block own = block_at(recv, recv_count, recv_type);
 
     if (unlikely(comm->remote))
         return inter_scatter(send, send_count, NULL, NULL, send_type, recv, recv_count, recv_type,
@@ -56,17 +50,18 @@ int coll_scatter(const void *send, size_t send_count, struct datatype *send_type
     if (comm->size > 1 && coll_choose(COLL_SCATTER, comm, bytes) == ALGORITHM_BINOMIAL)
         return scatter_binomial(send, send_count, send_type, recv, recv_count, recv_type, root,
                                 comm);
-    return scatter(send, NULL, NULL, send_count, send_type, recv, recv_count, recv_type, root,
-                   comm);
+    return scatter(&all, &own, root, comm);
 }
 
 int coll_scatterv(const void *send, const int *send_counts, const int *displacements,
                   struct datatype *send_type, void *recv, size_t recv_count,
                   struct datatype *recv_type, int root, struct comm *comm)
 {
+    struct blocks all = blocks_placed(send, send_counts, displacements, send_type);
+    struct block own = block_at(recv, recv_count, recv_type);
+
     if (unlikely(comm->remote))
         return inter_scatter(send, 0, send_counts, displacements, send_type, recv, recv_count,
                              recv_type, root, comm);
-    return scatter(send, send_counts, displacements, 0, send_type, recv, recv_count, recv_type,
-                   root, comm);
+    return scatter(&all, &own, root, comm);
 }
