@@ -174,7 +174,7 @@ fuzz_one() {
 }
 
 fuzz_all() {
-    local targets target name
+    local targets target name runs
 
     mapfile -t targets < <(meson introspect --targets "$scratch/fuzz" 2>/dev/null | python3 -c '
 import json, os, sys
@@ -197,8 +197,9 @@ for target in json.load(sys.stdin):
             echo $? >"$scratch/fuzz-$(basename {}).status"'
     for target in "${targets[@]}"; do
         name=$(basename "$target")
-        if [ "$(cat "$scratch/fuzz-$name.status" 2>/dev/null)" = 0 ]; then
-            echo "$name: $(sed -n 's/^stat::number_of_executed_units: */runs /p' "$scratch/fuzz-$name.log")"
+        runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$scratch/fuzz-$name.log")
+        if [ "$(cat "$scratch/fuzz-$name.status" 2>/dev/null)" = 0 ] && ((runs > 0)); then
+            echo "$name: $runs runs"
             pass
         else
             # A sanitizer's report begins well before the end.

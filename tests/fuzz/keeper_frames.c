@@ -4,6 +4,7 @@
  * the paths in them are replaced by a few short names there, so that none reaches anything of this machine.
  */
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,14 +27,23 @@ static void clean_up(void)
         _exit(1);
 }
 
+/* Files that are served are short; the fuzzer's own log is not. */
+static void limit_files(bool serving)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_FSIZE, &limit) != 0)
+        abort();
+    limit.rlim_cur = serving ? 1 << 16 : limit.rlim_max;
+    if (setrlimit(RLIMIT_FSIZE, &limit) != 0)
+        abort();
+}
+
 static void begin(void)
 {
-    struct rlimit limit = {.rlim_cur = 1 << 16, .rlim_max = 1 << 16};
-
     strcpy(place, "/tmp/caravan-fuzz.XXXXXX");
     if (!mkdtemp(place) || atexit(clean_up) != 0)
         abort();
-    setrlimit(RLIMIT_FSIZE, &limit);
     signal(SIGXFSZ, SIG_IGN);
     umask(0);
 }
@@ -55,6 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (!*place)
         begin();
+    limit_files(true);
     files = files_new(place);
     queue_add(&in, data, size);
     while (frame_next(&in, &frame, &payload) == 1) {
@@ -76,5 +87,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     files_free(files);
     queue_clear(&in);
+    limit_files(false);
     return 0;
 }
