@@ -72,6 +72,8 @@ static int exchange(const struct blocks *send, const struct blocks *recv, struct
 {
     int size = comm->size, rank = comm->rank, error = 0, own;
 
+    if (size == 2)
+        return exchange_two(send, recv, comm);
     own = exchange_own(send, recv, comm); /* the others wait for their parts all the same */
     for (int round = 1; round < size && !error; round++) {
         int to = rank + round >= size ? rank + round - size : rank + round;
@@ -100,7 +102,7 @@ int coll_alltoall(const void *send, size_t send_count, struct datatype *send_typ
     case ALGORITHM_LINEAR:
         return exchange_at_once(&out, &in, comm);
     default:
-        return (comm->size == 2 ? exchange_two : exchange)(&out, &in, comm);
+        return exchange(&out, &in, comm);
     }
 }
 
@@ -109,7 +111,7 @@ static int exchange_varying(const struct blocks *send, const struct blocks *recv
 {
     if (coll_choose(COLL_ALLTOALL, comm, 0) == ALGORITHM_LINEAR)
         return exchange_at_once(send, recv, comm);
-    return (comm->size == 2 ? exchange_two : exchange)(send, recv, comm);
+    return exchange(send, recv, comm);
 }
 
 int coll_alltoallv(const void *send, const int *send_counts, const int *send_displacements,
