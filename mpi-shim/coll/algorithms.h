@@ -69,7 +69,9 @@ int gather_binomial(const void *send, size_t send_count, struct datatype *send_t
 int scatter_binomial(const void *send, size_t send_count, struct datatype *send_type, void *recv,
                      size_t recv_count, struct datatype *recv_type, int root, struct comm *comm);
 
-/* Each block has its count, or all have `each` where that is NULL. */
+/* Each block has its count, or all have `each` where that is NULL. Rank 0 scatters blocks that lie one behind the other. */
+int scatter_parts(const void *send, const int *counts, size_t each, struct datatype *type,
+                  void *recv, struct comm *comm);
 int reduce_scatter_linear(const void *send, void *recv, const int *counts, size_t each,
                           struct datatype *type, struct op *op, struct comm *comm);
 

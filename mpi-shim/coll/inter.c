@@ -8,10 +8,9 @@
  */
 #include <stdlib.h>
 
-#include "mpi-shim/coll/blocks.h"
+#include "mpi-shim/coll/algorithms.h"
 #include "mpi-shim/coll/inter.h"
 #include "mpi-shim/coll/scratch.h"
-#include "mpi-shim/coll/tags.h"
 
 int inter_barrier(struct comm *comm)
 {
@@ -87,24 +86,17 @@ int inter_allreduce(const void *send, void *recv, size_t count, struct datatype 
 static int reduce_scatter(const void *send, void *recv, const int *counts, size_t each,
                           struct datatype *type, struct op *op, struct comm *comm)
 {
-    int *displacements = memory_get((size_t)comm->size * sizeof(*displacements));
-    size_t total = 0, own = counts ? (size_t)counts[comm->rank] : each;
+    size_t total = 0;
     struct scratch result;
     int error;
 
-    for (int i = 0; i < comm->size; i++) {
-        displacements[i] = (int)total;
+    for (int i = 0; i < comm->size; i++)
         total += counts ? (size_t)counts[i] : each;
-    }
     scratch_take(&result, type, comm->rank == 0 ? total : 0);
     error = reduce_across(send, result.at, total, type, op, TAG_REDUCE_SCATTER, comm);
-    if (!error && counts)
-        error = coll_scatterv(result.at, counts, displacements, type, recv, own, type, 0,
-                              comm->local);
-    else if (!error)
-        error = coll_scatter(result.at, each, type, recv, own, type, 0, comm->local);
+    if (!error)
+        error = scatter_parts(result.at, counts, each, type, recv, comm->local);
     scratch_drop(&result);
-    free(displacements);
     return error;
 }
 

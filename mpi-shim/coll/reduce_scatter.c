@@ -8,25 +8,17 @@
 #include "mpi-shim/coll/scratch.h"
 
 static int reduce_then_scatter(const void *send, void *recv, const int *counts, size_t each,
-                               struct datatype *type, struct op *op, struct comm *comm)
+                               size_t total, struct datatype *type, struct op *op,
+                               struct comm *comm)
 {
-    int *displacements = memory_get((size_t)comm->size * sizeof(*displacements));
-    size_t total = 0, own = counts ? (size_t)counts[comm->rank] : each;
     struct scratch result;
     int error;
 
-    for (int i = 0; i < comm->size; i++) {
-        displacements[i] = (int)total;
-        total += counts ? (size_t)counts[i] : each;
-    }
     scratch_take(&result, type, comm->rank == 0 ? total : 0);
     error = coll_reduce(send == IN_PLACE ? recv : send, result.at, total, type, op, 0, comm);
-    if (!error && counts)
-        error = coll_scatterv(result.at, counts, displacements, type, recv, own, type, 0, comm);
-    else if (!error)
-        error = coll_scatter(result.at, each, type, recv, own, type, 0, comm);
+    if (!error)
+        error = scatter_parts(result.at, counts, each, type, recv, comm);
     scratch_drop(&result);
-    free(displacements);
     return error;
 }
 
@@ -39,7 +31,7 @@ static int reduce_scatter(const void *send, void *recv, const int *counts, size_
         total += counts ? (size_t)counts[i] : each;
     if (coll_choose(COLL_REDUCE_SCATTER, comm, total * type->size) == ALGORITHM_LINEAR)
         return reduce_scatter_linear(send, recv, counts, each, type, op, comm);
-    return reduce_then_scatter(send, recv, counts, each, type, op, comm);
+    return reduce_then_scatter(send, recv, counts, each, total, type, op, comm);
 }
 
 int coll_reduce_scatter(const void *send, void *recv, const int *counts, struct datatype *type,

@@ -65,3 +65,25 @@ int coll_scatterv(const void *send, const int *send_counts, const int *displacem
                              recv_type, root, comm);
     return scatter(&all, &own, root, comm);
 }
+
+int scatter_parts(const void *send, const int *counts, size_t each, struct datatype *type,
+                  void *recv, struct comm *comm)
+{
+    struct block own = block_at(recv, counts ? (size_t)counts[comm->rank] : each, type);
+    struct blocks all = blocks_equal(send, each, type);
+    ptrdiff_t *addresses, at = 0;
+    int error;
+
+    if (!counts)
+        return coll_scatter(send, each, type, recv, each, type, 0, comm);
+    addresses = memory_get_raw((size_t)comm->size * sizeof(*addresses));
+    for (int i = 0; i < comm->size; i++) {
+        addresses[i] = at;
+        at += counts[i] * type->extent;
+    }
+    all.counts = counts;
+    all.addresses = addresses;
+    error = scatter(&all, &own, 0, comm);
+    free(addresses);
+    return error;
+}
