@@ -71,7 +71,8 @@ struct entry {
     void *context;
     struct finish finish;
 
-    /* ENTRY_EXPOSED: where it is, for who copies it; ENTRY_STREAM: where the getter has it, for us to write (none: stream it) */
+    /* ENTRY_EXPOSED: where it is, for the peer to copy it, or for us to write it there; ENTRY_STREAM: where the getter has it, for us to
+     * write (none: stream it) */
     struct iovec runs[RUNS_MOST];
     unsigned nruns;
 
@@ -99,9 +100,9 @@ struct entry {
     size_t whole;      /* of a transfer of so many bytes; */
     uint64_t began;    /* by stream_time */
     uint64_t spent;    /* ns, in taking it */
-    /* WAY_BOTH: an address of the owner's, who writes these bytes (0: it is none); so many in front of them, which we could
-     * not read, are to be got next; and these begin at `from` of what is exposed. */
-    uint64_t there;
+    /* WAY_BOTH: the owner writes these bytes; so many in front of them, which we could not read, are to be got next; and these begin at
+     * `from` of what is exposed. */
+    bool to_write;
     size_t before;
     uint64_t from;
 };
@@ -179,7 +180,7 @@ static struct entry *entry_new(struct am *am, enum entry_kind kind, uint32_t pee
     entry->acknowledged = entry->got = entry->for_put = false;
     entry->measured = false;
     entry->before = 0;
-    entry->there = 0;
+    entry->to_write = false;
     entry->first = 0;
     entry->nruns = 0;
     entry->streams = NULL;
@@ -316,7 +317,7 @@ static unsigned runs_part(const struct iovec *runs, unsigned count, size_t offse
 
         size = size < length ? size : length;
         if (size)
-            part[parts++] = (struct iovec){(char *)runs->iov_base + offset, size};
+            part[parts++] = (struct iovec){(void *)((uintptr_t)runs->iov_base + offset), size};
         offset -= size ? offset : runs->iov_len;
         length -= size;
     }
@@ -552,6 +553,8 @@ void am_conceal(struct am *am, const struct am_memory *memory)
         stream->finish.handler = NONE;
         stream->got = true;
         stream->pack = NULL;
+        if (!stream->staged)
+            stream->base = NULL;
         stream_end(am, stream);
     }
     entry_free(entry);
@@ -1114,7 +1117,7 @@ static int get_half(struct am *am, uint32_t peer, const struct am_memory *source
                        started);
     if (result < 0)
         return result;
-    (*started)->there = remote->base;
+    (*started)->to_write = true;
     ours = runs_part(all, count, 0, first, here);
     result = am_link_to(am, peer, &link);
     if (result == 0)
@@ -1336,9 +1339,9 @@ int transfer_deliver(struct am *am, uint32_t peer, struct am_header header, cons
 /* The peer was asked to write into memory that is about to be the program's again: it must be gone. */
 static void see_that_it_is_gone(struct am *am, const struct entry *get)
 {
-    uint8_t byte;
+    struct am_link *link = am->peers[get->peer].link;
 
-    if (get->there && copy_now(am, am->peers[get->peer].link, get->there, &byte, 1, false) == 0)
+    if (get->to_write && link->ops->reaches_us && link->ops->reaches_us(link))
         am_abort(am, 1,
                  "a process that is down is still there, and may yet write into this one's memory");
 }

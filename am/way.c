@@ -11,8 +11,8 @@
 enum {
     SMALL = 4096, /* bytes: the first class is below */
     TRIES = 4,    /* of each way at first, in turn: first ones are slow, for the caches are cold */
-    /* Later a slower way is tried again after so many gets, times how many times slower it was (this at most): that costs less than
-     * a PERIOD-th of the time, and in an exchange as much again, for the other waits meanwhile. */
+    /* Later a slower way is tried again after so many gets, times how many times slower it was (this at most): unless it is slower than
+     * that, this costs less than a PERIOD-th of the time, and in an exchange as much again, for the other waits meanwhile. */
     PERIOD = 512,
     MOST_TIMES = 256,
     AGAIN = PERIOD * MOST_TIMES, /* gets after which it is tried in any case */

@@ -73,6 +73,9 @@ struct am_link_ops {
     int (*copy_runs)(struct am_link *link, const struct iovec *there, unsigned theirs,
                      const struct iovec *here, unsigned ours, bool write);
 
+    /* The peer's process is there, and may read and write our memory as we may its. NULL: never. */
+    bool (*reaches_us)(struct am_link *link);
+
     /* Stream `length` bytes into the peer's transfer `transfer` from byte `offset` on (am_transfer_place there), in any
      * order, and call am_bulk_done(context) when all of it was acknowledged and `source` may be reused. 0 or -EAGAIN.
      * NULL: the core streams it in messages of `chunk` bytes, at least AM_MAX_MEDIUM. */

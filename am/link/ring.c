@@ -367,6 +367,19 @@ static int ring_copy_runs(struct am_link *link, const struct iovec *there, unsig
     return copied == (ssize_t)length ? 0 : -EOPNOTSUPP;
 }
 
+static bool ring_reaches_us(struct am_link *link)
+{
+    struct ring_link *ring = (struct ring_link *)link;
+    uint64_t nonce;
+    int result;
+
+    if (!ring->in || ring->pid == 0 || ring->pid == UINT32_MAX)
+        return false;
+    result = ring_copy((pid_t)ring->pid, &nonce, ring->in->nonce_address, sizeof(nonce), false);
+    return result == -EFAULT ||
+           (result == 0 && nonce == ring->in->nonce); /* or somebody else has its number */
+}
+
 static int ring_write(struct am_link *link, uint64_t base, const void *source, size_t length)
 {
     return ring_access(link, base, (void *)(uintptr_t)source, length, true);
@@ -398,6 +411,7 @@ static const struct am_link_ops ring_link_ops = {
     .read = ring_read,
     .write = ring_write,
     .copy_runs = ring_copy_runs,
+    .reaches_us = ring_reaches_us,
     .chunk = RING_CHUNK,
     .moved = ring_moved,
     .describe = ring_describe,

@@ -52,8 +52,7 @@ int allreduce_halving(void *buffer, size_t count, struct datatype *type, struct 
 int allreduce_ring(void *buffer, size_t count, struct datatype *type, struct op *op,
                    struct comm *comm);
 
-/* `recv` has this process's block in its place. Blocks begin at `displacements` (in extents), or one behind
- * the other where that is NULL. */
+/* This process's block is in its place. */
 int allgather_ring(const struct blocks *result, struct comm *comm);
 int allgather_bruck(void *recv, size_t count, struct datatype *type, struct comm *comm);
 

@@ -37,8 +37,8 @@ int own_block(const struct block *from, const struct block *to, int tag, struct 
     if (unlikely(length != to->count * to->type->size))
         return coll_sendrecv(from->at, from->count, from->type, comm->rank, to->at, to->count,
                              to->type, comm->rank, tag, comm);
-    if (length == 0 || from->at == to->at)
-        return 0;
+    if (length == 0 || (from->at == to->at && from->type == to->type))
+        return 0; /* nothing, or it is in its place */
     return block_copy(from->at, from->count, from->type, to->at, to->count, to->type);
 }
 
@@ -56,7 +56,7 @@ int exchange_with_other(const struct block *out, const struct block *in, const s
         coll_recv_start(in->at, in->count, in->type, other, tag, comm, &receive);
         coll_send_start(out->at, out->count, out->type, other, tag, comm, &send);
         error = coll_waitall(1, &receive);
-        own = own_block(from, to, tag, comm); /* while the other may still copy ours */
+        own = own_block(from, to, tag, comm); /* the other may still be copying ours */
         sent = coll_waitall(1, &send);
     }
     return error ? error : own ? own : sent;

@@ -7,6 +7,7 @@
 #include "mpi_test.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
 #include <unistd.h>
@@ -345,6 +346,42 @@ static void gaps(int root)
     MPI_Type_free(&every_second);
 }
 
+/* What is sent and what is received begin at one address, and types tell them apart: even integers go, odd ones come. */
+static void one_address(int count)
+{
+    int all = 2 * count * world_size;
+    MPI_Datatype at, even, odd;
+
+    MPI_Type_create_resized(MPI_INT, 0, 2 * sizeof(int), &even);
+    MPI_Type_create_indexed_block(1, 1, (int[]){1}, MPI_INT, &at);
+    MPI_Type_create_resized(at, 0, 2 * sizeof(int), &odd);
+    MPI_Type_commit(&even);
+    MPI_Type_commit(&odd);
+    for (int operation = 0; operation < 4; operation++) {
+        for (int i = 0; i < all; i++)
+            a[i] = i % 2 ? -1 : world_rank * all + i;
+        if (operation == 0)
+            MPI_Alltoall(a, count, even, a, count, odd, MPI_COMM_WORLD);
+        else if (operation == 1)
+            MPI_Allgather(a, count, even, a, count, odd, MPI_COMM_WORLD);
+        else if (operation == 2)
+            MPI_Gather(a, count, even, a, count, odd, 0, MPI_COMM_WORLD);
+        else
+            MPI_Scatter(a, count, even, a, count, odd, 0, MPI_COMM_WORLD);
+        for (int i = 0; i < all; i += 2) {
+            int from = operation == 3 ? 0 : i / (2 * count);
+            int part = operation == 0 || operation == 3 ? world_rank : 0;
+            bool comes = operation == 2 ? world_rank == 0 : operation == 3 ? i < 2 * count : true;
+
+            require(a[i] == world_rank * all + i);
+            require(a[i + 1] == (comes ? from * all + 2 * count * part + i % (2 * count) : -1));
+        }
+    }
+    MPI_Type_free(&at);
+    MPI_Type_free(&even);
+    MPI_Type_free(&odd);
+}
+
 /* Elements of two integers, the second FAR behind the first, and an extent of one integer: they lie in one another's gaps, and an operand
  * is longer than its extents say. */
 enum { FAR = 4000 };
@@ -429,6 +466,8 @@ int main(int argc, char **argv)
         varying(root);
         gaps(root);
     }
+    one_address(1);
+    one_address(9000);
     ordered(1);
     ordered(100);
     ordered(4000);
