@@ -23,8 +23,7 @@ int coll_allgather(const void *send, size_t send_count, struct datatype *send_ty
     int error;
 
     if (unlikely(comm->remote))
-        return inter_allgather(send, send_count, send_type, recv, recv_count, NULL, NULL, recv_type,
-                               comm);
+        return inter_allgather(&own, &result, comm);
     algorithm = coll_choose(COLL_ALLGATHER, comm, recv_count * recv_type->size);
     if (comm->size > 1 && algorithm == ALGORITHM_LINEAR)
         return allgather_linear(&own, &result, comm);
@@ -46,8 +45,7 @@ int coll_allgatherv(const void *send, size_t send_count, struct datatype *send_t
     int error;
 
     if (unlikely(comm->remote))
-        return inter_allgather(send, send_count, send_type, recv, 0, recv_counts, displacements,
-                               recv_type, comm);
+        return inter_allgather(&own, &result, comm);
     /* All ranks know all counts. */
     for (int i = 0; i < comm->size; i++)
         total += (size_t)recv_counts[i];

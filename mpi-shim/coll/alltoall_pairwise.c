@@ -93,7 +93,7 @@ int coll_alltoall(const void *send, size_t send_count, struct datatype *send_typ
     struct blocks in = blocks_equal(recv, recv_count, recv_type);
 
     if (unlikely(comm->remote))
-        return inter_alltoall(send, send_count, send_type, recv, recv_count, recv_type, comm);
+        return inter_alltoall(&out, &in, comm);
     if (send == IN_PLACE)
         return exchange_in_place(&in, comm);
     switch (coll_choose(COLL_ALLTOALL, comm, recv_count * recv_type->size)) {
@@ -122,8 +122,7 @@ int coll_alltoallv(const void *send, const int *send_counts, const int *send_dis
     struct blocks in = blocks_placed(recv, recv_counts, recv_displacements, recv_type);
 
     if (unlikely(comm->remote))
-        return inter_alltoallv(send, send_counts, send_displacements, send_type, recv, recv_counts,
-                               recv_displacements, recv_type, comm);
+        return inter_alltoall(&out, &in, comm);
     return send == IN_PLACE ? exchange_in_place(&in, comm) : exchange_varying(&out, &in, comm);
 }
 
@@ -136,7 +135,6 @@ int coll_alltoallw(const void *send, const int *send_counts, const int *send_dis
     struct blocks in = blocks_typed(recv, recv_counts, recv_displacements, recv_types);
 
     if (unlikely(comm->remote))
-        return inter_alltoallw(send, send_counts, send_displacements, send_types, recv, recv_counts,
-                               recv_displacements, recv_types, comm);
+        return inter_alltoall(&out, &in, comm);
     return send == IN_PLACE ? exchange_in_place(&in, comm) : exchange_varying(&out, &in, comm);
 }

@@ -56,8 +56,7 @@ int coll_gather(const void *send, size_t send_count, struct datatype *send_type,
     struct block own = block_at(send, send_count, send_type);
 
     if (unlikely(comm->remote))
-        return inter_gather(send, send_count, send_type, recv, recv_count, NULL, NULL, recv_type,
-                            root, comm);
+        return inter_gather(&own, &all, root, comm);
     if (comm->size > 1 && coll_choose(COLL_GATHER, comm, bytes) == ALGORITHM_BINOMIAL)
         return gather_binomial(send, send_count, send_type, recv, recv_count, recv_type, root,
                                comm);
@@ -72,7 +71,6 @@ int coll_gatherv(const void *send, size_t send_count, struct datatype *send_type
     struct block own = block_at(send, send_count, send_type);
 
     if (unlikely(comm->remote))
-        return inter_gather(send, send_count, send_type, recv, 0, recv_counts, displacements,
-                            recv_type, root, comm);
+        return inter_gather(&own, &all, root, comm);
     return gather(&own, &all, root, comm);
 }

@@ -114,22 +114,18 @@ int inter_reduce_scatter_block(const void *send, void *recv, size_t count, struc
 
 /* ---- blocks ------------------------------------------------------------------------------------- */
 
-int inter_gather(const void *send, size_t send_count, struct datatype *send_type, void *recv,
-                 size_t recv_count, const int *recv_counts, const int *displacements,
-                 struct datatype *recv_type, int root, struct comm *comm)
+int inter_gather(const struct block *send, const struct blocks *recv, int root, struct comm *comm)
 {
-    struct blocks in = recv_counts ? blocks_placed(recv, recv_counts, displacements, recv_type)
-                                   : blocks_equal(recv, recv_count, recv_type);
     struct request **requests;
     int error;
 
     if (root == PROC_NULL)
         return 0;
     if (root != ROOT)
-        return coll_send(send, send_count, send_type, root, TAG_GATHER, comm);
+        return coll_send(send->at, send->count, send->type, root, TAG_GATHER, comm);
     requests = memory_get((size_t)comm->peers * sizeof(struct request *));
     for (int i = 0; i < comm->peers; i++) {
-        struct block block = block_of(&in, i);
+        struct block block = block_of(recv, i);
 
         coll_recv_start(block.at, block.count, block.type, i, TAG_GATHER, comm, &requests[i]);
     }
@@ -138,20 +134,16 @@ int inter_gather(const void *send, size_t send_count, struct datatype *send_type
     return error;
 }
 
-int inter_scatter(const void *send, size_t send_count, const int *send_counts,
-                  const int *displacements, struct datatype *send_type, void *recv,
-                  size_t recv_count, struct datatype *recv_type, int root, struct comm *comm)
+int inter_scatter(const struct blocks *send, const struct block *recv, int root, struct comm *comm)
 {
-    struct blocks out = send_counts ? blocks_placed(send, send_counts, displacements, send_type)
-                                    : blocks_equal(send, send_count, send_type);
     int error = 0;
 
     if (root == PROC_NULL)
         return 0;
     if (root != ROOT)
-        return coll_recv(recv, recv_count, recv_type, root, TAG_SCATTER, comm);
+        return coll_recv(recv->at, recv->count, recv->type, root, TAG_SCATTER, comm);
     for (int i = 0; i < comm->peers && !error; i++) {
-        struct block block = block_of(&out, i);
+        struct block block = block_of(send, i);
 
         error = coll_send(block.at, block.count, block.type, i, TAG_SCATTER, comm);
     }
@@ -185,44 +177,15 @@ static int exchange(const struct blocks *out, const struct blocks *in, int tag, 
     return error;
 }
 
-int inter_allgather(const void *send, size_t send_count, struct datatype *send_type, void *recv,
-                    size_t recv_count, const int *recv_counts, const int *displacements,
-                    struct datatype *recv_type, struct comm *comm)
+int inter_allgather(const struct block *send, const struct blocks *recv, struct comm *comm)
 {
-    struct blocks out = blocks_equal(send, send_count, send_type);
-    struct blocks in = recv_counts ? blocks_placed(recv, recv_counts, displacements, recv_type)
-                                   : blocks_equal(recv, recv_count, recv_type);
+    struct blocks out = blocks_equal(send->at, send->count, send->type);
 
     out.one = true;
-    return exchange(&out, &in, TAG_ALLGATHER, comm);
+    return exchange(&out, recv, TAG_ALLGATHER, comm);
 }
 
-int inter_alltoall(const void *send, size_t send_count, struct datatype *send_type, void *recv,
-                   size_t recv_count, struct datatype *recv_type, struct comm *comm)
+int inter_alltoall(const struct blocks *send, const struct blocks *recv, struct comm *comm)
 {
-    struct blocks out = blocks_equal(send, send_count, send_type);
-    struct blocks in = blocks_equal(recv, recv_count, recv_type);
-
-    return exchange(&out, &in, TAG_ALLTOALL, comm);
-}
-
-int inter_alltoallv(const void *send, const int *send_counts, const int *send_displacements,
-                    struct datatype *send_type, void *recv, const int *recv_counts,
-                    const int *recv_displacements, struct datatype *recv_type, struct comm *comm)
-{
-    struct blocks out = blocks_placed(send, send_counts, send_displacements, send_type);
-    struct blocks in = blocks_placed(recv, recv_counts, recv_displacements, recv_type);
-
-    return exchange(&out, &in, TAG_ALLTOALL, comm);
-}
-
-int inter_alltoallw(const void *send, const int *send_counts, const int *send_displacements,
-                    struct datatype *const *send_types, void *recv, const int *recv_counts,
-                    const int *recv_displacements, struct datatype *const *recv_types,
-                    struct comm *comm)
-{
-    struct blocks out = blocks_typed(send, send_counts, send_displacements, send_types);
-    struct blocks in = blocks_typed(recv, recv_counts, recv_displacements, recv_types);
-
-    return exchange(&out, &in, TAG_ALLTOALL, comm);
+    return exchange(send, recv, TAG_ALLTOALL, comm);
 }

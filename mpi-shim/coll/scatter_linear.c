@@ -45,8 +45,7 @@ int coll_scatter(const void *send, size_t send_count, struct datatype *send_type
     struct block own = block_at(recv, recv_count, recv_type);
 
     if (unlikely(comm->remote))
-        return inter_scatter(send, send_count, NULL, NULL, send_type, recv, recv_count, recv_type,
-                             root, comm);
+        return inter_scatter(&all, &own, root, comm);
     if (comm->size > 1 && coll_choose(COLL_SCATTER, comm, bytes) == ALGORITHM_BINOMIAL)
         return scatter_binomial(send, send_count, send_type, recv, recv_count, recv_type, root,
                                 comm);
@@ -61,8 +60,7 @@ int coll_scatterv(const void *send, const int *send_counts, const int *displacem
     struct block own = block_at(recv, recv_count, recv_type);
 
     if (unlikely(comm->remote))
-        return inter_scatter(send, 0, send_counts, displacements, send_type, recv, recv_count,
-                             recv_type, root, comm);
+        return inter_scatter(&all, &own, root, comm);
     return scatter(&all, &own, root, comm);
 }
 
